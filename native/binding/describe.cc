@@ -1,0 +1,46 @@
+// What the addon tells of itself: its kernels and its counters.
+#include "binding/functions.h"
+#include "dispatch/cpu.h"
+#include "dispatch/registry.h"
+#include "engine/executor.h"
+#include "memory/budget.h"
+
+namespace chainrule {
+
+Napi::Value list_kernels(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Array list = Napi::Array::New(env);
+  uint32_t index = 0;
+  for (const Kernel& kernel : kernels()) {
+    Napi::Object item = Napi::Object::New(env);
+    item.Set("name", kernel.name);
+    item.Set("dtype", kDTypeName[static_cast<int>(kernel.dtype)]);
+    item.Set("inputs", kernel.inputs);
+    item.Set("outputs", kernel.outputs);
+    item.Set("params", kernel.params);
+    list.Set(index++, item);
+  }
+  return list;
+}
+
+Napi::Value stats(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Executor& executor = Executor::instance();
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("reservedBytes", static_cast<double>(Budget::instance().used()));
+  result.Set("peakReservedBytes", static_cast<double>(Budget::instance().peak()));
+  result.Set("budgetBytes", static_cast<double>(Budget::instance().limit()));
+  result.Set("queuedWords", static_cast<double>(executor.queued()));
+  result.Set("threads", executor.threads());
+  result.Set("isa", isa_name(active_isa()));
+  result.Set("completed", static_cast<double>(Environment::of(env).session->completed()));
+  return result;
+}
+
+void set_threads(const Napi::CallbackInfo& info) { Executor::instance().set_threads(info[0].As<Napi::Number>().Int32Value()); }
+
+void set_budget(const Napi::CallbackInfo& info) {
+  Budget::instance().set_limit(static_cast<size_t>(info[0].As<Napi::Number>().DoubleValue()));
+}
+
+}  // namespace chainrule

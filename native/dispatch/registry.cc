@@ -1,0 +1,54 @@
+#include "dispatch/registry.h"
+
+#include <algorithm>
+
+#include "dispatch/cpu.h"
+
+// The linker names the two ends of a section (ELF); Mach-O has its own spelling.
+#if defined(__APPLE__)
+extern const chainrule::KernelList* section_begin[] __asm("section$start$__DATA$cr_kernels");
+extern const chainrule::KernelList* section_end[] __asm("section$end$__DATA$cr_kernels");
+#else
+extern "C" __attribute__((visibility("hidden"))) const chainrule::KernelList* __start_cr_kernels[];
+extern "C" __attribute__((visibility("hidden"))) const chainrule::KernelList* __stop_cr_kernels[];
+#define section_begin __start_cr_kernels
+#define section_end __stop_cr_kernels
+#endif
+
+namespace chainrule {
+
+namespace {
+
+Kernel make_kernel(const Registration& registration) {
+  const std::string signature = registration.signature, params = registration.params;
+  const size_t arrow = signature.find('>');
+  std::string outputs = signature.substr(arrow + 1);
+  const bool in_place = std::erase(outputs, '=') > 0;
+  const int count = params.empty() ? 0 : 1 + static_cast<int>(std::count(params.begin(), params.end(), ','));
+  return {registration.name, registration.dtype, registration.run, signature.substr(0, arrow), outputs, params, count, in_place};
+}
+
+std::vector<Kernel> collect() {
+  std::vector<Kernel> found;
+  const Isa isa = active_isa();
+  for (const KernelList** list = section_begin; list != section_end; ++list) {
+    for (int i = 0; i < (*list)->count; ++i) {
+      if ((*list)->items[i].isa == isa) found.push_back(make_kernel((*list)->items[i]));
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+Isa active_isa() {
+  static const Isa isa = detect_isa();
+  return isa;
+}
+
+const std::vector<Kernel>& kernels() {
+  static const auto* all = new std::vector<Kernel>(collect());  // never destroyed: the executor may outlive static destruction
+  return *all;
+}
+
+}  // namespace chainrule

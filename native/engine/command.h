@@ -1,0 +1,40 @@
+#pragma once
+// The command format: 64-bit floats, so that one typed array carries ids, shapes and parameters alike (integers are exact to 2^53).
+//
+//   kernel, seq, words, ins, outs, params, param..., operand...      words counts the whole command
+//   operand: block, offset, dtype, rank, shape..., strides...        offset and strides in elements; dtype + kFresh when it is the
+//                                                                    first write to newly allocated memory
+//   kernel = kReleaseBlock: kReleaseBlock, seq, 4, block
+//
+// Written by src/runtime/stream.ts. Everything is checked here before a kernel sees it: no sequence of words can make one touch memory
+// outside the named blocks.
+#include <cstdint>
+
+#include "core/view.h"
+#include "dispatch/registry.h"
+#include "memory/blocks.h"
+
+namespace chainrule {
+
+inline constexpr double kReleaseBlock = -1;
+inline constexpr int kHeaderWords = 6;
+inline constexpr int kFresh = 64;
+inline constexpr int kMaxOperands = 1024;
+
+/// One decoded command; reused from command to command so that decoding allocates nothing.
+struct Command {
+  const Kernel* kernel = nullptr;
+  uint64_t seq = 0;
+  TensorView in[kMaxOperands];
+  TensorView out[kMaxOperands];
+  Block* in_block[kMaxOperands];
+  Block* out_block[kMaxOperands];
+  bool out_fresh[kMaxOperands];
+  Args args{};
+};
+
+/// Decodes and checks the command at `words` (of which `available` follow). Throws KernelError; command.kernel and seq are set as soon
+/// as they are known.
+void decode(const double* words, int64_t available, const BlockTable& blocks, Command& command);
+
+}  // namespace chainrule

@@ -1,0 +1,103 @@
+#include "engine/run_item.h"
+
+#include <cstring>
+#include <exception>
+
+#include "threads/context_state.h"
+
+namespace chainrule {
+
+namespace {
+
+/// The error that the command's inputs depend on, or 0. What an in-place kernel updates counts as an input.
+uint32_t inherited_poison(const Command& command) {
+  for (int i = 0; i < command.args.ins; ++i) {
+    if (command.in_block[i]->poison != 0) return command.in_block[i]->poison;
+  }
+  if (command.kernel->in_place) {
+    for (int i = 0; i < command.args.outs; ++i) {
+      if (command.out_block[i]->poison != 0 && !command.out_fresh[i]) return command.out_block[i]->poison;
+    }
+  }
+  return 0;
+}
+
+/// After a command that did not run. A tensor that would have been updated in place keeps its last good value: one bad batch must not
+/// cost the user the weights.
+void poison_outputs(const Command& command, uint32_t error) {
+  if (command.kernel == nullptr || command.kernel->in_place) return;
+  for (int i = 0; i < command.args.outs; ++i) command.out_block[i]->poison = error;
+}
+
+}  // namespace
+
+void ItemRunner::run(const Item& item, ThreadPool& pool) {
+  switch (item.kind) {
+    case Item::Kind::commands:
+      return run_commands(item, pool);
+    case Item::Kind::read:
+      return read(item);
+    case Item::Kind::write:
+      return write(item);
+  }
+}
+
+void ItemRunner::run_commands(const Item& item, ThreadPool& pool) {
+  const double* words = item.words.data();
+  const auto size = static_cast<int64_t>(item.words.size());
+  for (int64_t at = 0; at + 3 <= size;) {
+    const double length = words[at + 2];
+    if (!(length >= 3 && length <= static_cast<double>(size - at))) {
+      item.session->add_error({item.seq, "", "malformed command: its length is wrong"});
+      break;
+    }
+    run_command(*item.session, words + at, static_cast<int64_t>(length), pool);
+    at += static_cast<int64_t>(length);
+  }
+  item.session->complete(item.seq);
+}
+
+void ItemRunner::run_command(Session& session, const double* words, int64_t available, ThreadPool& pool) {
+  if (words[0] == kReleaseBlock) {
+    const auto id = static_cast<int64_t>(words[3]);
+    if (available == 4 && session.blocks.find(id) != nullptr) session.blocks.release(id);
+    return;
+  }
+  command_.args = {};
+  try {
+    decode(words, available, session.blocks, command_);
+    for (int i = 0; i < command_.args.outs; ++i) {
+      if (command_.out_fresh[i]) command_.out_block[i]->poison = 0;
+    }
+    if (const uint32_t poison = inherited_poison(command_); poison != 0) return poison_outputs(command_, poison);
+    Context context{pool};
+    command_.kernel->run(context, command_.args);
+  } catch (const std::exception& error) {
+    const uint32_t id = session.add_error({command_.seq, command_.kernel == nullptr ? "" : command_.kernel->name, error.what()});
+    poison_outputs(command_, id);
+  }
+}
+
+void ItemRunner::read(const Item& item) {
+  const Block* block = item.session->blocks.find(item.block);
+  uint32_t error = 0;
+  if (block == nullptr || item.byte_offset < 0 || static_cast<size_t>(item.byte_offset) + item.bytes > block->bytes) {
+    error = item.session->add_error({item.seq, "read", "malformed read: outside its block"});
+  } else if (block->poison != 0) {
+    error = block->poison;
+  } else {
+    std::memcpy(item.destination, block->data + item.byte_offset, item.bytes);
+  }
+  item.session->complete_read(item.seq, error);
+}
+
+void ItemRunner::write(const Item& item) {
+  Block* block = item.session->blocks.find(item.block);
+  if (block != nullptr && item.byte_offset >= 0 && static_cast<size_t>(item.byte_offset) + item.bytes <= block->bytes) {
+    std::memcpy(block->data + item.byte_offset, item.staged.get(), item.bytes);
+    block->poison = 0;
+  }
+  item.session->complete(item.seq);
+}
+
+}  // namespace chainrule

@@ -1,0 +1,75 @@
+#include "engine/session.h"
+
+#include <chrono>
+#include <utility>
+
+#include "threads/spin.h"
+
+namespace chainrule {
+
+void Session::complete(uint64_t seq) {
+  completed_.store(seq, std::memory_order_seq_cst);
+  if (waiters_.load(std::memory_order_seq_cst) > 0) {
+    const std::lock_guard lock(mutex_);  // so that a waiter between its check and its sleep is not missed
+    progress_.notify_all();
+  }
+}
+
+void Session::complete_read(uint64_t seq, uint32_t error) {
+  bool first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    first = done_.empty();
+    done_.push_back({seq, error});
+  }
+  complete(seq);
+  if (!first) return;
+  const std::lock_guard lock(callback_mutex_);
+  if (on_done_) on_done_();
+}
+
+uint32_t Session::add_error(CommandError error) {
+  const std::lock_guard lock(mutex_);
+  errors_.emplace(++last_error_, std::move(error));
+  if (errors_.size() > kErrorsKept) errors_.erase(errors_.begin());
+  return last_error_;
+}
+
+bool Session::wait(uint64_t seq, double timeout_ms) {
+  const auto ready = [&] { return completed_.load(std::memory_order_seq_cst) >= seq; };
+  if (ready() || spin_until(ready)) return true;
+  waiters_.fetch_add(1, std::memory_order_seq_cst);
+  std::unique_lock lock(mutex_);
+  bool reached = true;
+  if (timeout_ms < 0) {
+    progress_.wait(lock, ready);
+  } else {
+    reached = progress_.wait_for(lock, std::chrono::duration<double, std::milli>(timeout_ms), ready);
+  }
+  waiters_.fetch_sub(1);
+  return reached;
+}
+
+std::vector<Session::Done> Session::take_done() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(done_, {});
+}
+
+CommandError Session::error(uint32_t id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = errors_.find(id);
+  return found != errors_.end() ? found->second : CommandError{0, "", "an earlier command failed; its message is no longer kept"};
+}
+
+void Session::on_done(std::function<void()> callback) {
+  const std::lock_guard lock(callback_mutex_);
+  on_done_ = std::move(callback);
+}
+
+void Session::close() {
+  closed_.store(true, std::memory_order_release);
+  on_done({});
+  const std::lock_guard lock(executing);
+}
+
+}  // namespace chainrule

@@ -1,0 +1,67 @@
+#include "memory/blocks.h"
+
+#include <new>
+
+#include "memory/aligned.h"
+#include "memory/budget.h"
+
+namespace chainrule {
+
+BlockTable::~BlockTable() {
+  for (int64_t id = 0; id < next_.load(); ++id) release(id);
+  for (auto& chunk : chunks_) delete[] chunk.load();
+}
+
+Block* BlockTable::slot(int64_t id) const {
+  return chunks_[static_cast<size_t>(id / kChunk)].load(std::memory_order_acquire) + id % kChunk;
+}
+
+Block* BlockTable::find(int64_t id) const {
+  if (id < 0 || id >= next_.load(std::memory_order_acquire)) return nullptr;
+  Block* block = slot(id);
+  return block->data == nullptr ? nullptr : block;
+}
+
+int64_t BlockTable::allocate(size_t bytes, int count) {
+  const size_t total = bytes * static_cast<size_t>(count);
+  const std::lock_guard lock(mutex_);
+  const int64_t next = next_.load();
+  const bool recycle = count == 1 && !free_ids_.empty();
+  if (!recycle && next + count > kChunk * kChunks) return -1;
+  if (!Budget::instance().reserve(total)) return -1;
+  std::byte* memory = nullptr;
+  try {
+    memory = static_cast<std::byte*>(allocate_aligned(total));
+    for (int64_t chunk = next / kChunk; chunk <= (next + count - 1) / kChunk; ++chunk) {
+      auto& slots = chunks_[static_cast<size_t>(chunk)];
+      if (slots.load() == nullptr) slots.store(new Block[kChunk], std::memory_order_release);
+    }
+  } catch (const std::bad_alloc&) {
+    if (memory != nullptr) free_aligned(memory);
+    Budget::instance().release(total);
+    return -1;
+  }
+  int64_t first = next;
+  if (recycle) {
+    first = free_ids_.back();
+    free_ids_.pop_back();
+  }
+  for (int i = 0; i < count; ++i) {
+    *slot(first + i) = {memory + static_cast<size_t>(i) * bytes, bytes, i == 0 ? memory : nullptr, i == 0 ? total : 0, 0};
+  }
+  if (!recycle) next_.store(next + count, std::memory_order_release);
+  return first;
+}
+
+void BlockTable::release(int64_t id) {
+  Block* block = slot(id);
+  if (block->owner != nullptr) {
+    free_aligned(block->owner);
+    Budget::instance().release(block->owner_bytes);
+  }
+  *block = {};
+  const std::lock_guard lock(mutex_);
+  free_ids_.push_back(id);
+}
+
+}  // namespace chainrule

@@ -1,0 +1,48 @@
+#pragma once
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+namespace chainrule {
+
+/// A piece of tensor memory. `poison` is the id of the error that its contents depend on, 0 for good data; only the executor touches it.
+struct Block {
+  std::byte* data = nullptr;
+  size_t bytes = 0;
+  std::byte* owner = nullptr;  // what to free; null for all but the first block of a slab
+  size_t owner_bytes = 0;
+  uint32_t poison = 0;
+};
+
+/// The blocks of one session, by id. JavaScript's thread adds, the executor looks up and frees; a block's address never changes, so
+/// look-ups take no lock (the queue that carries the id orders them after the addition).
+class BlockTable {
+ public:
+  BlockTable() = default;
+  BlockTable(const BlockTable&) = delete;
+  BlockTable& operator=(const BlockTable&) = delete;
+  ~BlockTable();
+
+  /// `count` blocks of `bytes` each with consecutive ids, cut from one piece of memory; count > 1 is for small blocks, which are never
+  /// given back. Returns the first id, or -1 when the budget or the system has no room.
+  int64_t allocate(size_t bytes, int count);
+  /// Gives a block's memory back and its id free.
+  void release(int64_t id);
+  /// The block, or null for an id that was never given out or is free.
+  [[nodiscard]] Block* find(int64_t id) const;
+
+ private:
+  static constexpr int64_t kChunk = 4096;
+  static constexpr int64_t kChunks = 8192;
+  [[nodiscard]] Block* slot(int64_t id) const;
+
+  std::mutex mutex_;
+  std::array<std::atomic<Block*>, kChunks> chunks_{};
+  std::vector<int64_t> free_ids_;
+  std::atomic<int64_t> next_{0};
+};
+
+}  // namespace chainrule

@@ -1,0 +1,26 @@
+#pragma once
+#include <atomic>
+#include <cstddef>
+
+namespace chainrule {
+
+/// Bytes of tensor memory taken from the system by the whole process, and the limit that an allocation must not cross.
+class Budget {
+ public:
+  static Budget& instance();
+  /// Reserves `bytes`, or returns false and reserves nothing.
+  bool reserve(size_t bytes);
+  void release(size_t bytes);
+  [[nodiscard]] size_t used() const { return used_.load(std::memory_order_relaxed); }
+  [[nodiscard]] size_t peak() const { return peak_.load(std::memory_order_relaxed); }
+  [[nodiscard]] size_t limit() const { return limit_.load(std::memory_order_relaxed); }
+  void set_limit(size_t bytes) { limit_.store(bytes, std::memory_order_relaxed); }
+
+ private:
+  Budget();
+  std::atomic<size_t> used_{0};
+  std::atomic<size_t> peak_{0};
+  std::atomic<size_t> limit_;
+};
+
+}  // namespace chainrule

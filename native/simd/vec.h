@@ -1,0 +1,251 @@
+#pragma once
+// Vectors of the native width, by GCC/Clang vector extensions. Operators + - * / < == & | ^ and m ? a : b come with the types; this file
+// adds what has no operator. It is the only place with intrinsics. Everything lives in the namespace of the instruction set it is compiled
+// for.
+//
+// Rules that keep results bit-identical on every ISA with fma: only IEEE operations (no reciprocal estimates), explicit fma, and no
+// expression whose value depends on the number of lanes (see lanes.h for reductions).
+#include <cstdint>
+#include <cstring>
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#include "dispatch/kernel.h"
+
+#ifndef CR_ISA
+#error "kernels are compiled once per instruction set with -DCR_ISA=baseline|avx2|avx512|neon"
+#endif
+
+namespace chainrule::CR_ISA {
+
+#if defined(__AVX512F__)
+inline constexpr Isa kIsa = Isa::avx512;
+inline constexpr int kVecBytes = 64;
+#elif defined(__AVX2__)
+inline constexpr Isa kIsa = Isa::avx2;
+inline constexpr int kVecBytes = 32;
+#elif defined(__aarch64__)
+inline constexpr Isa kIsa = Isa::neon;
+inline constexpr int kVecBytes = 16;
+#else
+inline constexpr Isa kIsa = Isa::baseline;
+inline constexpr int kVecBytes = 16;
+#endif
+
+template <class T, int Bytes = kVecBytes>
+struct VecType {
+  typedef T type __attribute__((vector_size(Bytes)));
+};
+/// A vector of T in one register.
+template <class T>
+using Vec = typename VecType<T>::type;
+/// Number of T in one register.
+template <class T>
+inline constexpr int kLanes = kVecBytes / static_cast<int>(sizeof(T));
+/// Element type of a vector.
+template <class V>
+using Elem = __typeof__(V{}[0] + (V{}[0] - V{}[0]));
+
+template <class T>
+struct IntOf;
+template <>
+struct IntOf<float> {
+  using type = int32_t;
+};
+template <>
+struct IntOf<double> {
+  using type = int64_t;
+};
+template <>
+struct IntOf<int32_t> {
+  using type = int32_t;
+};
+template <>
+struct IntOf<int64_t> {
+  using type = int64_t;
+};
+/// The integer of T's width; comparisons of Vec<T> give Vec<IntFor<T>> with 0 or -1 in each lane.
+template <class T>
+using IntFor = typename IntOf<T>::type;
+
+using VF = Vec<float>;
+using VD = Vec<double>;
+using VI = Vec<int32_t>;
+using VL = Vec<int64_t>;
+
+template <class V>
+struct VecTraits;
+template <>
+struct VecTraits<VF> {
+  using T = float;
+  using I = VI;
+};
+template <>
+struct VecTraits<VD> {
+  using T = double;
+  using I = VL;
+};
+template <>
+struct VecTraits<VI> {
+  using T = int32_t;
+  using I = VI;
+};
+template <>
+struct VecTraits<VL> {
+  using T = int64_t;
+  using I = VL;
+};
+/// Mask and integer vector that goes with V.
+template <class V>
+using IntVec = typename VecTraits<V>::I;
+/// Scalar type of V.
+template <class V>
+using Scalar = typename VecTraits<V>::T;
+
+#define CR_INLINE static inline __attribute__((always_inline))
+
+// ---- loads and stores (unaligned) ----
+template <class T>
+CR_INLINE Vec<T> load(const T* p) {
+  Vec<T> v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+template <class V, class T>
+CR_INLINE void store(T* p, V v) {
+  std::memcpy(p, &v, sizeof v);
+}
+/// First n lanes from p, zeros after; n < kLanes<T>.
+template <class T>
+CR_INLINE Vec<T> load_partial(const T* p, int64_t n) {
+  Vec<T> v = {};
+  std::memcpy(&v, p, static_cast<size_t>(n) * sizeof(T));
+  return v;
+}
+template <class V, class T>
+CR_INLINE void store_partial(T* p, V v, int64_t n) {
+  std::memcpy(p, &v, static_cast<size_t>(n) * sizeof(T));
+}
+template <class V>
+CR_INLINE V splat(Scalar<V> x) {
+  return x - V{};
+}
+
+// ---- bits ----
+template <class To, class From>
+CR_INLINE To bitcast(From v) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  std::memcpy(&to, &v, sizeof to);
+  return to;
+}
+/// m ? a : b, lane by lane; m has 0 or -1.
+template <class V>
+CR_INLINE V select(IntVec<V> m, V a, V b) {
+  return bitcast<V>((m & bitcast<IntVec<V>>(a)) | (~m & bitcast<IntVec<V>>(b)));
+}
+template <class V>
+CR_INLINE V abs(V x) {
+  using I = IntVec<V>;
+  constexpr auto mask = static_cast<Scalar<I>>(sizeof(Scalar<V>) == 4 ? 0x7fffffffLL : 0x7fffffffffffffffLL);
+  return bitcast<V>(bitcast<I>(x) & splat<I>(mask));
+}
+/// Magnitude of x, sign of s.
+template <class V>
+CR_INLINE V copysign(V x, V s) {
+  using I = IntVec<V>;
+  constexpr auto mask = static_cast<Scalar<I>>(sizeof(Scalar<V>) == 4 ? 0x7fffffffLL : 0x7fffffffffffffffLL);
+  return bitcast<V>((bitcast<I>(x) & splat<I>(mask)) | (bitcast<I>(s) & splat<I>(static_cast<Scalar<I>>(~mask))));
+}
+template <class V>
+CR_INLINE IntVec<V> is_nan(V x) {
+  return x != x;
+}
+
+// ---- arithmetic that needs an instruction ----
+#if defined(__AVX512F__)
+CR_INLINE VF fma(VF a, VF b, VF c) { return (VF)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+CR_INLINE VD fma(VD a, VD b, VD c) { return (VD)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
+CR_INLINE VF sqrt(VF x) { return (VF)_mm512_sqrt_ps((__m512)x); }
+CR_INLINE VD sqrt(VD x) { return (VD)_mm512_sqrt_pd((__m512d)x); }
+CR_INLINE VF round_even(VF x) { return (VF)_mm512_roundscale_ps((__m512)x, 0x08); }
+CR_INLINE VD round_even(VD x) { return (VD)_mm512_roundscale_pd((__m512d)x, 0x08); }
+CR_INLINE VF floor(VF x) { return (VF)_mm512_roundscale_ps((__m512)x, 0x09); }
+CR_INLINE VD floor(VD x) { return (VD)_mm512_roundscale_pd((__m512d)x, 0x09); }
+CR_INLINE VF ceil(VF x) { return (VF)_mm512_roundscale_ps((__m512)x, 0x0a); }
+CR_INLINE VD ceil(VD x) { return (VD)_mm512_roundscale_pd((__m512d)x, 0x0a); }
+CR_INLINE VF trunc(VF x) { return (VF)_mm512_roundscale_ps((__m512)x, 0x0b); }
+CR_INLINE VD trunc(VD x) { return (VD)_mm512_roundscale_pd((__m512d)x, 0x0b); }
+#elif defined(__AVX2__)
+CR_INLINE VF fma(VF a, VF b, VF c) { return (VF)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+CR_INLINE VD fma(VD a, VD b, VD c) { return (VD)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
+CR_INLINE VF sqrt(VF x) { return (VF)_mm256_sqrt_ps((__m256)x); }
+CR_INLINE VD sqrt(VD x) { return (VD)_mm256_sqrt_pd((__m256d)x); }
+CR_INLINE VF round_even(VF x) { return (VF)_mm256_round_ps((__m256)x, 0x08); }
+CR_INLINE VD round_even(VD x) { return (VD)_mm256_round_pd((__m256d)x, 0x08); }
+CR_INLINE VF floor(VF x) { return (VF)_mm256_round_ps((__m256)x, 0x09); }
+CR_INLINE VD floor(VD x) { return (VD)_mm256_round_pd((__m256d)x, 0x09); }
+CR_INLINE VF ceil(VF x) { return (VF)_mm256_round_ps((__m256)x, 0x0a); }
+CR_INLINE VD ceil(VD x) { return (VD)_mm256_round_pd((__m256d)x, 0x0a); }
+CR_INLINE VF trunc(VF x) { return (VF)_mm256_round_ps((__m256)x, 0x0b); }
+CR_INLINE VD trunc(VD x) { return (VD)_mm256_round_pd((__m256d)x, 0x0b); }
+#elif defined(__aarch64__)
+CR_INLINE VF fma(VF a, VF b, VF c) { return (VF)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+CR_INLINE VD fma(VD a, VD b, VD c) { return (VD)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b); }
+CR_INLINE VF sqrt(VF x) { return (VF)vsqrtq_f32((float32x4_t)x); }
+CR_INLINE VD sqrt(VD x) { return (VD)vsqrtq_f64((float64x2_t)x); }
+CR_INLINE VF round_even(VF x) { return (VF)vrndnq_f32((float32x4_t)x); }
+CR_INLINE VD round_even(VD x) { return (VD)vrndnq_f64((float64x2_t)x); }
+CR_INLINE VF floor(VF x) { return (VF)vrndmq_f32((float32x4_t)x); }
+CR_INLINE VD floor(VD x) { return (VD)vrndmq_f64((float64x2_t)x); }
+CR_INLINE VF ceil(VF x) { return (VF)vrndpq_f32((float32x4_t)x); }
+CR_INLINE VD ceil(VD x) { return (VD)vrndpq_f64((float64x2_t)x); }
+CR_INLINE VF trunc(VF x) { return (VF)vrndq_f32((float32x4_t)x); }
+CR_INLINE VD trunc(VD x) { return (VD)vrndq_f64((float64x2_t)x); }
+#else  // x86-64-v2: SSE4.1, no fma: the product is rounded, so results are close to the other levels but not equal
+CR_INLINE VF fma(VF a, VF b, VF c) { return a * b + c; }
+CR_INLINE VD fma(VD a, VD b, VD c) { return a * b + c; }
+CR_INLINE VF sqrt(VF x) { return (VF)_mm_sqrt_ps((__m128)x); }
+CR_INLINE VD sqrt(VD x) { return (VD)_mm_sqrt_pd((__m128d)x); }
+CR_INLINE VF round_even(VF x) { return (VF)_mm_round_ps((__m128)x, 0x08); }
+CR_INLINE VD round_even(VD x) { return (VD)_mm_round_pd((__m128d)x, 0x08); }
+CR_INLINE VF floor(VF x) { return (VF)_mm_round_ps((__m128)x, 0x09); }
+CR_INLINE VD floor(VD x) { return (VD)_mm_round_pd((__m128d)x, 0x09); }
+CR_INLINE VF ceil(VF x) { return (VF)_mm_round_ps((__m128)x, 0x0a); }
+CR_INLINE VD ceil(VD x) { return (VD)_mm_round_pd((__m128d)x, 0x0a); }
+CR_INLINE VF trunc(VF x) { return (VF)_mm_round_ps((__m128)x, 0x0b); }
+CR_INLINE VD trunc(VD x) { return (VD)_mm_round_pd((__m128d)x, 0x0b); }
+#endif
+
+/// Larger of two, lane by lane; NaN if either is NaN.
+template <class V>
+CR_INLINE V max(V a, V b) {
+  return select<V>((a > b) | (a != a), a, b);
+}
+/// Smaller of two, lane by lane; NaN if either is NaN.
+template <class V>
+CR_INLINE V min(V a, V b) {
+  return select<V>((a < b) | (a != a), a, b);
+}
+
+// Scalar forms of the same names, so that a functor templated over V also works on one element.
+CR_INLINE float fma(float a, float b, float c) {
+#if defined(__FMA__) || defined(__aarch64__)
+  return __builtin_fmaf(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+CR_INLINE double fma(double a, double b, double c) {
+#if defined(__FMA__) || defined(__aarch64__)
+  return __builtin_fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+}  // namespace chainrule::CR_ISA
