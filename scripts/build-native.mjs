@@ -1,17 +1,80 @@
-// Builds the native addon with cmake-js, using all cores. Called by install.mjs and setup.mjs.
-import { spawnSync } from 'node:child_process';
+// Builds the native addon with cmake-js, using all cores. `node scripts/build-native.mjs [--CDNAME=value] [-O folder]`: development builds of
+// one instruction set (--CDISAS=avx2) or with sanitizers (-O build-asan --CDCHAINRULE_SANITIZE=address,undefined). Called by setup and install.
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, resolve } from 'node:path';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+import { isMain, root } from './lib/paths.mjs';
+import { hashOf, isFresh, writeStamp } from './lib/stamp.mjs';
+import { toolchainProblem } from './lib/toolchain.mjs';
 
-/** Builds into build/Release; extra arguments go to cmake-js. Returns whether it worked. */
-export function buildNative(extra = []) {
-  const cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js');
-  const env = { CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()), ...process.env };
-  return spawnSync(process.execPath, [cmakeJs, 'build', ...extra], { cwd: root, env, stdio: 'inherit' }).status === 0;
+const require = createRequire(import.meta.url);
+const addon = join(root, 'build', 'Release', 'chainrule.node');
+const stamp = join(root, 'build', 'Release', 'chainrule.stamp');
+
+/** Everything that the default build depends on. */
+function sourcesHash() {
+  const version = (name) => JSON.parse(readFileSync(require.resolve(`${name}/package.json`), 'utf8')).version;
+  const words = [process.platform, process.arch, version('cmake-js'), version('node-addon-api')];
+  return hashOf(['native', 'CMakeLists.txt'], words);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) process.exit(buildNative(process.argv.slice(2)) ? 0 : 1);
+/** A build folder that was copied or moved with its clone still names the old place, and CMake refuses it. */
+function discardForeign(folder) {
+  const cache = join(folder, 'CMakeCache.txt');
+  if (!existsSync(cache)) return;
+  const home = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(readFileSync(cache, 'utf8'))?.[1];
+  if (home === undefined || resolve(home) !== resolve(root)) rmSync(folder, { recursive: true, force: true });
+}
+
+/** Options of an earlier development build stay in CMake's cache; forgetting them brings back the defaults of CMakeLists.txt. */
+function forgetOptions(folder) {
+  const cache = join(folder, 'CMakeCache.txt');
+  if (!existsSync(cache)) return;
+  writeFileSync(cache, readFileSync(cache, 'utf8').replace(/^(ISAS|CHAINRULE_SANITIZE):.*\n/gm, ''));
+}
+
+/** Runs cmake-js; a quiet run shows its output only when it fails. */
+function cmakeJs(args, quiet) {
+  const script = require.resolve('cmake-js/bin/cmake-js');
+  const env = { CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()), CCACHE_BASEDIR: root, CCACHE_NOHASHDIR: '1', ...process.env };
+  const child = spawn(process.execPath, [script, ...args], { cwd: root, env, stdio: quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit' });
+  const chunks = [];
+  child.stdout?.on('data', (chunk) => chunks.push(chunk));
+  child.stderr?.on('data', (chunk) => chunks.push(chunk));
+  return new Promise((done) => {
+    child.on('close', (code) => {
+      if (code !== 0) process.stderr.write(Buffer.concat(chunks));
+      done(code === 0);
+    });
+  });
+}
+
+/** Configures and builds into build/Release, or into the folder after -O. Returns whether it worked. */
+export async function buildNative(args = [], { quiet = false, defaults = false, configureOnly = false } = {}) {
+  const problem = toolchainProblem();
+  if (problem !== null) {
+    console.error(problem);
+    return false;
+  }
+  const out = args.indexOf('-O');
+  const folder = out < 0 ? join(root, 'build') : resolve(root, args[out + 1]);
+  const hash = sourcesHash();
+  discardForeign(folder);
+  if (defaults) forgetOptions(folder);
+  const plain = out < 0 && !args.some((arg) => arg.startsWith('--CD'));
+  if (out < 0 && !plain) rmSync(stamp, { force: true });
+  // `cmake-js build` alone would not look at changed options.
+  const worked = (await cmakeJs(['configure', ...args], quiet)) && (configureOnly || (await cmakeJs(['build', ...args], quiet)));
+  if (worked && plain && defaults) writeStamp(stamp, hash);
+  return worked;
+}
+
+/** Whether build/Release holds the default build of these very sources. */
+export function nativeIsFresh() {
+  return existsSync(addon) && isFresh(stamp, sourcesHash());
+}
+
+if (isMain(import.meta.url)) process.exit((await buildNative(process.argv.slice(2))) ? 0 : 1);

@@ -1,0 +1,85 @@
+// House rules for TypeScript and for the scripts. Formatting is prettier's, the order of rooms dependency-cruiser's.
+import { defineConfig } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+const addonLoading = {
+  patterns: [{ regex: '\\.node$', message: 'Only src/binding loads the addon.' }],
+  paths: [{ name: 'node-gyp-build', message: 'Only src/binding loads the addon.' }],
+};
+
+const houseSyntax = [
+  { selector: 'ExportDefaultDeclaration', message: 'Named exports only.' },
+  { selector: 'TSEnumDeclaration', message: 'Use a union of literals.' },
+];
+
+const randomness = {
+  object: 'Math',
+  property: 'random',
+  message: 'Every random number comes from a seed.',
+};
+
+export default defineConfig(
+  { ignores: ['node_modules', 'dist', 'build*', 'prebuilds', 'coverage', 'out', 'examples/data', 'test/fixtures'] },
+  { linterOptions: { noInlineConfig: true } },
+
+  {
+    files: ['{src,test,bench,examples}/**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { project: './tsconfig.check.json', tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      eqeqeq: 'error',
+      'no-restricted-syntax': ['error', ...houseSyntax],
+      'no-restricted-imports': ['error', addonLoading],
+      'no-restricted-properties': ['error', randomness],
+      '@typescript-eslint/explicit-module-boundary-types': 'error',
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/consistent-type-assertions': ['error', { assertionStyle: 'never' }],
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_' }],
+      // Bounds are the loop's own business there; a check per element would be for the type checker only.
+      '@typescript-eslint/prefer-for-of': 'off',
+      // `type` and `interface` both have their uses: a table's row is an interface, a function's shape a type.
+      '@typescript-eslint/consistent-type-definitions': 'off',
+    },
+  },
+
+  {
+    // Casts live where the untyped addon begins and in the generic heart (one tensor class for all dtypes, one `apply` for all ops);
+    // `!` in the small hot loops over shapes and strides. An op, a layer or an optimizer needs neither.
+    files: ['src/{binding,core,runtime,tensor}/**/*.ts', 'src/ops/op.ts', 'src/methods.ts'],
+    rules: {
+      '@typescript-eslint/consistent-type-assertions': ['error', { assertionStyle: 'as' }],
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      // `as T` and `!` say the same of an array element; the choice is the author's.
+      '@typescript-eslint/non-nullable-type-assertion-style': 'off',
+    },
+  },
+  {
+    files: ['src/binding/**/*.ts'],
+    rules: { 'no-restricted-imports': 'off' },
+  },
+
+  {
+    // Tests hand wrong types to the library on purpose, and read elements that they have just made.
+    files: ['{test,bench,examples}/**/*.ts'],
+    rules: {
+      '@typescript-eslint/consistent-type-assertions': ['error', { assertionStyle: 'as' }],
+      '@typescript-eslint/explicit-module-boundary-types': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-unsafe-type-assertion': 'off',
+    },
+  },
+
+  {
+    files: ['scripts/**/*.mjs', '*.js', '*.cjs', '*.config.ts'],
+    extends: [tseslint.configs.base],
+    rules: {
+      eqeqeq: 'error',
+      'prefer-const': 'error',
+      'no-var': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+    },
+  },
+);
