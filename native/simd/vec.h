@@ -143,10 +143,10 @@ CR_INLINE To bitcast(From v) {
   std::memcpy(&to, &v, sizeof to);
   return to;
 }
-/// m ? a : b, lane by lane; m has 0 or -1.
+/// m ? a : b, lane by lane; m has 0 or -1 (a comparison's result).
 template <class V>
 CR_INLINE V select(IntVec<V> m, V a, V b) {
-  return bitcast<V>((m & bitcast<IntVec<V>>(a)) | (~m & bitcast<IntVec<V>>(b)));
+  return m ? a : b;
 }
 template <class V>
 CR_INLINE V abs(V x) {
@@ -165,21 +165,35 @@ template <class V>
 CR_INLINE IntVec<V> is_nan(V x) {
   return x != x;
 }
+/// Whether any lane of the mask is set.
+template <class M>
+CR_INLINE bool any(M m) {
+#if defined(__AVX512F__)
+  return _mm512_test_epi64_mask((__m512i)m, (__m512i)m) != 0;
+#elif defined(__AVX2__)
+  return _mm256_testz_si256((__m256i)m, (__m256i)m) == 0;
+#elif defined(__aarch64__)
+  return vmaxvq_u32((uint32x4_t)m) != 0;
+#else
+  return _mm_testz_si128((__m128i)m, (__m128i)m) == 0;
+#endif
+}
 
 // ---- arithmetic that needs an instruction ----
 #if defined(__AVX512F__)
+// The masked forms: the plain ones of gcc 12 read an uninitialised register and warn about it.
 CR_INLINE VF fma(VF a, VF b, VF c) { return (VF)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
 CR_INLINE VD fma(VD a, VD b, VD c) { return (VD)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
-CR_INLINE VF sqrt(VF x) { return (VF)_mm512_sqrt_ps((__m512)x); }
-CR_INLINE VD sqrt(VD x) { return (VD)_mm512_sqrt_pd((__m512d)x); }
-CR_INLINE VF round_even(VF x) { return (VF)_mm512_roundscale_ps((__m512)x, 0x08); }
-CR_INLINE VD round_even(VD x) { return (VD)_mm512_roundscale_pd((__m512d)x, 0x08); }
-CR_INLINE VF floor(VF x) { return (VF)_mm512_roundscale_ps((__m512)x, 0x09); }
-CR_INLINE VD floor(VD x) { return (VD)_mm512_roundscale_pd((__m512d)x, 0x09); }
-CR_INLINE VF ceil(VF x) { return (VF)_mm512_roundscale_ps((__m512)x, 0x0a); }
-CR_INLINE VD ceil(VD x) { return (VD)_mm512_roundscale_pd((__m512d)x, 0x0a); }
-CR_INLINE VF trunc(VF x) { return (VF)_mm512_roundscale_ps((__m512)x, 0x0b); }
-CR_INLINE VD trunc(VD x) { return (VD)_mm512_roundscale_pd((__m512d)x, 0x0b); }
+CR_INLINE VF sqrt(VF x) { return (VF)_mm512_maskz_sqrt_ps(0xffff, (__m512)x); }
+CR_INLINE VD sqrt(VD x) { return (VD)_mm512_maskz_sqrt_pd(0xff, (__m512d)x); }
+CR_INLINE VF round_even(VF x) { return (VF)_mm512_maskz_roundscale_ps(0xffff, (__m512)x, 0x08); }
+CR_INLINE VD round_even(VD x) { return (VD)_mm512_maskz_roundscale_pd(0xff, (__m512d)x, 0x08); }
+CR_INLINE VF floor(VF x) { return (VF)_mm512_maskz_roundscale_ps(0xffff, (__m512)x, 0x09); }
+CR_INLINE VD floor(VD x) { return (VD)_mm512_maskz_roundscale_pd(0xff, (__m512d)x, 0x09); }
+CR_INLINE VF ceil(VF x) { return (VF)_mm512_maskz_roundscale_ps(0xffff, (__m512)x, 0x0a); }
+CR_INLINE VD ceil(VD x) { return (VD)_mm512_maskz_roundscale_pd(0xff, (__m512d)x, 0x0a); }
+CR_INLINE VF trunc(VF x) { return (VF)_mm512_maskz_roundscale_ps(0xffff, (__m512)x, 0x0b); }
+CR_INLINE VD trunc(VD x) { return (VD)_mm512_maskz_roundscale_pd(0xff, (__m512d)x, 0x0b); }
 #elif defined(__AVX2__)
 CR_INLINE VF fma(VF a, VF b, VF c) { return (VF)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
 CR_INLINE VD fma(VD a, VD b, VD c) { return (VD)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
