@@ -1,0 +1,64 @@
+#include "kernels/linalg/gemm/micro.h"
+
+// The accumulators stay in registers only if every loop over them is unrolled before the compiler looks at the array.
+#if defined(__clang__)
+#define CR_UNROLL _Pragma("unroll")
+#else
+#define CR_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+namespace chainrule::CR_ISA {
+
+template <class T, int Rows, int Vecs>
+void multiply(const TileArgs<T>& tile) {
+  using V = Vec<T>;
+  const T *a = tile.a, *b = tile.b;
+  const int64_t a_row = tile.a_row, a_k = tile.a_k, b_k = tile.b_k;
+  V sum[Rows][Vecs];
+  CR_UNROLL for (int i = 0; i < Rows; ++i) { CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = V{}; }
+  for (int64_t k = tile.k; k > 0; --k) {
+    V row[Vecs];
+    CR_UNROLL for (int v = 0; v < Vecs; ++v) row[v] = load(b + v * kLanes<T>);
+    CR_UNROLL for (int i = 0; i < Rows; ++i) {
+      const V x = splat<V>(a[i * a_row]);
+      CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = fma(x, row[v], sum[i][v]);
+    }
+    a += a_k;
+    b += b_k;
+  }
+  T* c = tile.c;
+  CR_UNROLL for (int i = 0; i < Rows; ++i, c += tile.c_row) {
+    CR_UNROLL for (int v = 0; v < Vecs; ++v) {
+      T* to = c + v * kLanes<T>;
+      store(to, tile.accumulate ? load(to) + sum[i][v] : sum[i][v]);
+    }
+  }
+}
+
+template <class T>
+using TileFn = void (*)(const TileArgs<T>&);
+
+template <class T>
+struct TileTable {
+  TileFn<T> fn[kTileRows][kTileVecs];
+};
+
+template <class T, int Row, int Vecs>
+constexpr void fill_row(TileTable<T>& table) {
+  table.fn[Row - 1][Vecs - 1] = &multiply<T, Row, Vecs>;
+  if constexpr (Vecs < kTileVecs) fill_row<T, Row, Vecs + 1>(table);
+  if constexpr (Vecs == 1 && Row < kTileRows) fill_row<T, Row + 1, 1>(table);
+}
+template <class T>
+constexpr TileTable<T> tile_table() {
+  TileTable<T> table{};
+  fill_row<T, 1, 1>(table);
+  return table;
+}
+template <class T>
+inline constexpr TileTable<T> kTileTable = tile_table<T>();
+
+void multiply_tile(int64_t rows, int64_t vecs, const TileArgs<float>& tile) { kTileTable<float>.fn[rows - 1][vecs - 1](tile); }
+void multiply_tile(int64_t rows, int64_t vecs, const TileArgs<double>& tile) { kTileTable<double>.fn[rows - 1][vecs - 1](tile); }
+
+}  // namespace chainrule::CR_ISA

@@ -1,0 +1,40 @@
+#pragma once
+// The micro-kernel: a tile of C, at most kTileRows x kTileVecs vectors, held in registers while k runs. Everything that multiplies
+// matrices ends here.
+//
+// Each element of C is one chain of fma in the order of k, beginning with zero. It depends neither on the tile it falls into nor on the
+// width of the vectors, so every path and every instruction set with fma gives the same bits.
+#include "simd/vec.h"
+
+namespace chainrule::CR_ISA {
+
+#if defined(__AVX512F__)
+inline constexpr int kTileRows = 12, kTileVecs = 2;  // 24 accumulators of 32 registers
+#elif defined(__aarch64__)
+inline constexpr int kTileRows = 8, kTileVecs = 3;  // 24 of 32
+#else
+inline constexpr int kTileRows = 6, kTileVecs = 2;  // 12 of 16
+#endif
+
+/// Columns of a full tile.
+template <class T>
+inline constexpr int kTileCols = kTileVecs* kLanes<T>;
+
+/// Operands of one tile. Element (i, k) of A is a[i * a_row + k * a_k]; row k of B is the vectors at b + k * b_k.
+template <class T>
+struct TileArgs {
+  int64_t k;
+  const T* a;
+  int64_t a_row, a_k;
+  const T* b;
+  int64_t b_k;
+  T* c;  // written in whole vectors
+  int64_t c_row;
+  bool accumulate;  // c += a b; otherwise c = a b
+};
+
+/// Multiplies a tile of `rows` <= kTileRows rows and `vecs` <= kTileVecs vectors of columns. Defined in micro.cc.
+void multiply_tile(int64_t rows, int64_t vecs, const TileArgs<float>& tile);
+void multiply_tile(int64_t rows, int64_t vecs, const TileArgs<double>& tile);
+
+}  // namespace chainrule::CR_ISA

@@ -1,0 +1,133 @@
+#pragma once
+// A batched matrix product as the kernels see it: strides for the three matrices and for every batch axis.
+#include "core/error.h"
+#include "core/view.h"
+#include "kernels/linalg/gemm/cut.h"
+#include "kernels/linalg/gemm/pack.h"
+#include "simd/parallel.h"
+
+namespace chainrule::CR_ISA {
+
+template <class T>
+struct Product {
+  const T *a, *b;
+  T* c;
+  const T* bias = nullptr;
+  int64_t bias_stride = 0;
+  int64_t m, n, k;
+  int64_t a_row, a_k, b_k, b_col, c_row, c_col;
+  int32_t batch_rank = 0;
+  int64_t batch_shape[kMaxRank], a_batch[kMaxRank], b_batch[kMaxRank], c_batch[kMaxRank];
+};
+
+/// Adds a batch axis, innermost last; neighbours that are one axis in all three operands become one.
+template <class T>
+CR_INLINE void add_batch_axis(Product<T>& p, int64_t size, int64_t a, int64_t b, int64_t c) {
+  if (size == 1) return;
+  const int32_t r = p.batch_rank;
+  if (r > 0 && p.a_batch[r - 1] == a * size && p.b_batch[r - 1] == b * size && p.c_batch[r - 1] == c * size) {
+    p.batch_shape[r - 1] *= size;
+    p.a_batch[r - 1] = a;
+    p.b_batch[r - 1] = b;
+    p.c_batch[r - 1] = c;
+    return;
+  }
+  p.batch_shape[r] = size;
+  p.a_batch[r] = a;
+  p.b_batch[r] = b;
+  p.c_batch[r] = c;
+  ++p.batch_rank;
+}
+
+/// The stride of axis d (counted in an operand of `rank` axes) of a view whose missing or length-1 axes are broadcast.
+CR_INLINE int64_t batch_stride(const TensorView& view, int32_t rank, int32_t d, int64_t size) {
+  const int32_t own = d - (rank - view.rank);
+  if (own < 0 || view.shape[own] == 1) return 0;
+  CR_CHECK(view.shape[own] == size);
+  return view.strides[own];
+}
+
+/// a [..., m, k], b [..., k, n], c [..., m, n], batch axes broadcast.
+template <class T>
+CR_INLINE Product<T> matmul_product(const TensorView& a, const TensorView& b, const TensorView& c) {
+  const int32_t rank = c.rank, ra = a.rank, rb = b.rank;
+  CR_CHECK(ra >= 2 && rb >= 2 && rank >= ra && rank >= rb);
+  Product<T> p;
+  p.a = static_cast<const T*>(a.data);
+  p.b = static_cast<const T*>(b.data);
+  p.c = static_cast<T*>(c.data);
+  p.m = c.shape[rank - 2];
+  p.n = c.shape[rank - 1];
+  p.k = a.shape[ra - 1];
+  CR_CHECK(a.shape[ra - 2] == p.m && b.shape[rb - 1] == p.n && b.shape[rb - 2] == p.k);
+  p.a_row = a.strides[ra - 2];
+  p.a_k = a.strides[ra - 1];
+  p.b_k = b.strides[rb - 2];
+  p.b_col = b.strides[rb - 1];
+  p.c_row = c.strides[rank - 2];
+  p.c_col = c.strides[rank - 1];
+  for (int32_t d = 0; d < rank - 2; ++d) {
+    add_batch_axis(p, c.shape[d], batch_stride(a, rank, d, c.shape[d]), batch_stride(b, rank, d, c.shape[d]), c.strides[d]);
+  }
+  return p;
+}
+
+/// Batch axes that B does not have are more rows of A: [N, m, k] x [k, n] is one product of N m rows.
+template <class T>
+CR_INLINE void fold_batch_into_rows(Product<T>& p) {
+  while (p.batch_rank > 0) {
+    const int32_t last = p.batch_rank - 1;
+    const bool rows_continue = p.m == 1 || (p.a_batch[last] == p.a_row * p.m && p.c_batch[last] == p.c_row * p.m);
+    if (p.b_batch[last] != 0 || !rows_continue) return;
+    if (p.m == 1) {
+      p.a_row = p.a_batch[last];
+      p.c_row = p.c_batch[last];
+    }
+    p.m *= p.batch_shape[last];
+    p.batch_rank = last;
+  }
+}
+
+/// Operands of one matrix of the batch.
+template <class T>
+struct Offsets {
+  int64_t a, b, c;
+};
+template <class T>
+CR_INLINE Offsets<T> batch_offsets(const Product<T>& p, int64_t index) {
+  Offsets<T> at{0, 0, 0};
+  for (int32_t d = p.batch_rank - 1; d >= 0; --d) {
+    const int64_t i = index % p.batch_shape[d];
+    index /= p.batch_shape[d];
+    at.a += i * p.a_batch[d];
+    at.b += i * p.b_batch[d];
+    at.c += i * p.c_batch[d];
+  }
+  return at;
+}
+
+/// Units are rectangles of one matrix when matrices are large, and runs of whole matrices when they are small.
+template <class T>
+void run_product(Context& ctx, Product<T> p) {
+  fold_batch_into_rows(p);
+  int64_t batch = 1;
+  for (int32_t d = 0; d < p.batch_rank; ++d) batch *= p.batch_shape[d];
+  if (p.m == 0 || p.n == 0 || batch == 0) return;
+  const int64_t work = max_of(1, p.m * p.n * max_of(1, p.k));
+  const int64_t want = min_of(kMaxUnits, ceil_div(min_of(work, kMaxUnits * kUnitWork) * min_of(batch, kMaxUnits), kUnitWork));
+  const Grid grid = make_grid<T>(p.m, p.n, batch >= want ? 1 : ceil_div(want, batch));
+  const int64_t parts = grid.row_parts * grid.col_parts;
+  const int64_t each = parts > 1 ? 1 : max_of(1, min_of(ceil_div(kUnitWork, work), batch));
+  parallel_units(ctx, ceil_div(batch, each) * parts, [&](int64_t unit, int worker) {
+    T* buffer = worker_scratch<T>(ctx, worker, kBlockScratch<T>);
+    const Rect rect = grid_rect<T>(grid, unit % parts);
+    const int64_t begin = unit / parts * each, end = min_of(begin + each, batch);
+    for (int64_t i = begin; i < end; ++i) {
+      const Offsets<T> at = batch_offsets(p, i);
+      multiply_block(rect, p.k, StridedA<T>{p.a + at.a, p.a_row, p.a_k}, StridedB<T>{p.b + at.b, p.b_k, p.b_col},
+                     StridedC<T>{p.c + at.c, p.c_row, p.c_col, p.bias, p.bias_stride}, buffer);
+    }
+  });
+}
+
+}  // namespace chainrule::CR_ISA
