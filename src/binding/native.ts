@@ -1,0 +1,43 @@
+import type { DataArray, DType } from '../core/dtype.js';
+
+/** A kernel as the addon describes it; its position in the list is the id that commands carry. */
+export interface NativeKernel {
+  readonly name: string;
+  readonly dtype: DType;
+  /** One letter an operand: T own dtype, f d i l u b fixed, I i32 or i64, * any; `~` at the end repeats the last letter. */
+  readonly inputs: string;
+  readonly outputs: string;
+  /** Parameter names, separated by commas. */
+  readonly params: string;
+}
+
+export interface NativeStats {
+  readonly reservedBytes: number;
+  readonly peakReservedBytes: number;
+  readonly budgetBytes: number;
+  readonly queuedWords: number;
+  readonly threads: number;
+  readonly isa: 'baseline' | 'avx2' | 'avx512' | 'neon';
+  readonly completed: number;
+}
+
+/** The addon's functions (native/binding/functions.h). Internal: arguments are checked by the callers. */
+export interface Native {
+  kernels(): NativeKernel[];
+  stats(): NativeStats;
+  setThreads(count: number): void;
+  setBudget(bytes: number): void;
+  attach(onDone: () => void): void;
+  keepAlive(on: boolean): void;
+  allocate(bytes: number, count: number): number;
+  submit(words: Float64Array, count: number, seq: number): void;
+  write(block: number, byteOffset: number, data: DataArray, seq: number): void;
+  read(block: number, byteOffset: number, destination: DataArray, seq: number): void;
+  wait(seq: number, timeoutMs: number): boolean;
+  takeDone(): Float64Array;
+  error(id: number): { readonly seq: number; readonly kernel: string; readonly message: string };
+  track(objects: readonly object[], slots: Uint32Array): void;
+  untrack(slot: number): void;
+  sweep(): Uint32Array;
+  adjustExternal(bytes: number): void;
+}

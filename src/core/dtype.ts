@@ -1,0 +1,62 @@
+import { DTypeError } from '../errors.js';
+
+/** Element types. Codes (their positions here) are those of native/core/dtype.h. */
+export const dtypes = ['f32', 'f64', 'i32', 'i64', 'u8', 'bool'] as const;
+export type DType = (typeof dtypes)[number];
+
+/** Position of each dtype in `dtypes`: its code in commands. */
+export const dtypeCode: Readonly<Record<DType, number>> = { f32: 0, f64: 1, i32: 2, i64: 3, u8: 4, bool: 5 };
+
+/** Bytes per element. */
+export const itemSize: Readonly<Record<DType, number>> = { f32: 4, f64: 8, i32: 4, i64: 8, u8: 1, bool: 1 };
+
+/** The typed arrays that hold tensor data on the JavaScript side; bool is bytes 0 and 1. */
+export interface DataArrays {
+  f32: Float32Array;
+  f64: Float64Array;
+  i32: Int32Array;
+  i64: BigInt64Array;
+  u8: Uint8Array;
+  bool: Uint8Array;
+}
+export type DataArray = DataArrays[DType];
+
+/** A new zeroed typed array for `count` elements. */
+export function dataArray(dtype: DType, count: number): DataArray {
+  switch (dtype) {
+    case 'f32':
+      return new Float32Array(count);
+    case 'f64':
+      return new Float64Array(count);
+    case 'i32':
+      return new Int32Array(count);
+    case 'i64':
+      return new BigInt64Array(count);
+    case 'u8':
+    case 'bool':
+      return new Uint8Array(count);
+  }
+}
+
+export function isFloating(dtype: DType): boolean {
+  return dtype === 'f32' || dtype === 'f64';
+}
+
+const rank: Readonly<Record<DType, number>> = { bool: 0, u8: 1, i32: 2, i64: 3, f32: 4, f64: 5 };
+
+/** The dtype of an operation on `a` and `b`: the later of the two in bool < u8 < i32 < i64 < f32 < f64 (PyTorch's rule for these types). */
+export function promote(a: DType, b: DType): DType {
+  return rank[a] >= rank[b] ? a : b;
+}
+
+/** The dtype that a JavaScript number takes next to a tensor of `dtype`: the tensor's own, unless a fraction meets integers (f32). */
+export function scalarDType(dtype: DType, value: number): DType {
+  if (isFloating(dtype)) return dtype;
+  if (!Number.isInteger(value)) return 'f32';
+  return dtype === 'bool' ? 'i64' : dtype;
+}
+
+/** Throws unless `dtype` is one of ours. */
+export function checkDType(op: string, dtype: unknown): asserts dtype is DType {
+  if (!dtypes.some((d) => d === dtype)) throw new DTypeError(op, `unknown dtype ${String(dtype)}; dtypes are ${dtypes.join(', ')}`);
+}

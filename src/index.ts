@@ -1,0 +1,24 @@
+/** The public door of chainrule: explicit named exports, nothing else. */
+import './methods.js';
+
+// tensors
+export { Tensor } from './tensor/tensor.js';
+export type { DataArray, DType } from './core/dtype.js';
+export type { Shape } from './core/shape.js';
+export { full, ones, zeros, type CreateOptions } from './create/fill.js';
+export { fromArray, tensor, type NestedArray } from './create/tensor.js';
+
+// ops
+export * from './ops/index.js';
+
+// autograd
+export { backward, type BackwardOptions } from './autograd/backward.js';
+export { grad, gradients, valueAndGrad, vjp, type GradientsOptions } from './autograd/grad.js';
+export { enableGrad, noGrad } from './tensor/mode.js';
+
+// memory and engine
+export { engine, type EngineStats } from './runtime/engine.js';
+export { keep, scope } from './runtime/scope.js';
+
+// errors
+export * from './errors.js';

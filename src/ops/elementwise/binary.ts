@@ -1,0 +1,31 @@
+import { promote, scalarDType } from '../../core/dtype.js';
+import { broadcastShapes, type Spec } from '../../core/shape.js';
+import { ArgumentError } from '../../errors.js';
+import { Tensor } from '../../tensor/tensor.js';
+import { scalar } from '../../create/scalar.js';
+import { sameDType } from '../op.js';
+import { to } from './cast.js';
+
+/** Broadcast shape and common dtype of a binary op. */
+export function binarySpec(op: string, x: Spec, y: Spec): Spec {
+  return { shape: broadcastShapes(op, x.shape, y.shape), dtype: sameDType(op, x, y) };
+}
+
+/** Both operands as tensors of one dtype: a number becomes a scalar of x's dtype, different dtypes are promoted. */
+export function pair(op: string, x: Tensor, y: Tensor | number): [Tensor, Tensor] {
+  if (!(x instanceof Tensor)) throw new ArgumentError(op, `x must be a tensor, got ${describe(x)}`);
+  if (typeof y === 'number') {
+    const dtype = scalarDType(x.dtype, y);
+    return [x.dtype === dtype ? x : to(x, dtype), scalar(y, dtype)];
+  }
+  if (!(y instanceof Tensor)) throw new ArgumentError(op, `y must be a tensor or a number, got ${describe(y)}`);
+  if (x.dtype === y.dtype) return [x, y];
+  const dtype = promote(x.dtype, y.dtype);
+  return [x.dtype === dtype ? x : to(x, dtype), y.dtype === dtype ? y : to(y, dtype)];
+}
+
+/** What a wrong argument is, for messages. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null';
+  return typeof value === 'object' ? `an object (${value.constructor.name})` : typeof value;
+}

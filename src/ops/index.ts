@@ -1,0 +1,28 @@
+/** Every op that takes a tensor first: one line each. They are also methods of Tensor (methods.ts). */
+
+// elementwise
+export { add } from './elementwise/add.js';
+export { to } from './elementwise/cast.js';
+
+// linalg
+
+// conv
+
+// reduce
+export { sum } from './reduce/sum.js';
+
+// norm
+
+// loss
+
+// movement
+export { clone, contiguous } from './movement/contiguous.js';
+export { expand } from './movement/expand.js';
+export { permute, transpose } from './movement/permute.js';
+export { reshape } from './movement/reshape.js';
+
+// index
+
+// pool
+
+// random

@@ -1,0 +1,24 @@
+import { kernel } from '../../runtime/kernel.js';
+import type { Tensor } from '../../tensor/tensor.js';
+import { apply, defineOp } from '../op.js';
+
+const copy = kernel('copy', [1, 1]);
+
+export const cloneOp = defineOp({
+  name: 'clone',
+  inputs: ['x'],
+  infer: ({ x }) => ({ shape: x.shape, dtype: x.dtype }),
+  forward: ({ x }, out) => copy([x], [out]),
+  saves: [],
+  vjp: (g) => ({ x: () => g }),
+});
+
+/** A copy with memory of its own, row-major. x [...] -> [...]. */
+export function clone(x: Tensor): Tensor {
+  return apply(cloneOp, { x }, {});
+}
+
+/** x itself when its elements lie one after the other, else a copy where they do. x [...] -> [...]. */
+export function contiguous(x: Tensor): Tensor {
+  return x.isContiguous ? x : clone(x);
+}

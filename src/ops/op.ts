@@ -1,0 +1,301 @@
+import type { DType } from '../core/dtype.js';
+import { isFloating } from '../core/dtype.js';
+import { formatSpec, type Shape, type Spec } from '../core/shape.js';
+import { DTypeError, GradError } from '../errors.js';
+import { checkLive } from '../runtime/handle.js';
+import { isRecording } from '../tensor/mode.js';
+import { Node, type Rule, type SavedTensor, type Thunk } from '../tensor/node.js';
+import { emptyTensor, Tensor, viewHandle } from '../tensor/tensor.js';
+
+/**
+ * An op is data: shape rule, kernel call, what the gradient rule may read, and the rule, side by side. `docs/adding-an-op.md` walks through one.
+ *
+ * In: names of the inputs. Attrs: plain data for the kernel. Saved: which inputs (or "out") the rule reads; anything else does not compile.
+ */
+export interface OpSpec<In extends string, Attrs, Saved extends In | 'out'> {
+  readonly name: string;
+  readonly inputs: readonly In[];
+  /** Shape and dtype of the result; throws on inputs that do not fit. */
+  readonly infer: (x: Record<In, Spec>, attrs: Attrs) => Spec;
+  /** Calls the kernel. `out` is new and unset. */
+  readonly forward: (x: Record<In, Tensor>, out: Tensor, attrs: Attrs) => void;
+  readonly saves: readonly Saved[];
+  /** Cotangent of the result -> a thunk for each input (null: that input has no gradient). null: the op is not differentiable. Rules never undo broadcasting: the walk sums. */
+  readonly vjp: ((g: Tensor, saved: Record<Saved, Tensor>, attrs: Attrs, specs: Record<In, Spec>) => Record<In, Thunk | null>) | null;
+}
+
+/** As OpSpec, for ops with several results. g has null where nobody asked. */
+export interface MultiOpSpec<In extends string, Out extends string, Attrs, Saved extends In | Out> {
+  readonly name: string;
+  readonly inputs: readonly In[];
+  readonly outputs: readonly Out[];
+  readonly infer: (x: Record<In, Spec>, attrs: Attrs) => Record<Out, Spec>;
+  readonly forward: (x: Record<In, Tensor>, out: Record<Out, Tensor>, attrs: Attrs) => void;
+  readonly saves: readonly Saved[];
+  readonly vjp:
+    | ((g: Record<Out, Tensor | null>, saved: Record<Saved, Tensor>, attrs: Attrs, specs: Record<In, Spec>) => Record<In, Thunk | null>)
+    | null;
+}
+
+/** A window on the input's memory: a view op's whole forward. */
+export interface Window {
+  readonly shape: Shape;
+  readonly strides: Shape;
+  readonly offset: number;
+}
+
+/** An op that copies nothing: its result shares the input's memory. */
+export interface ViewSpec<Attrs> {
+  readonly name: string;
+  readonly view: (x: Tensor, attrs: Attrs) => Window;
+  /** Cotangent of the view -> cotangent of x, which has spec.shape. */
+  readonly vjp: (g: Tensor, attrs: Attrs, spec: Spec) => Tensor;
+}
+
+/** An op of a variable number of inputs (cat, stack). */
+export interface ListOpSpec<Attrs> {
+  readonly name: string;
+  readonly infer: (xs: readonly Spec[], attrs: Attrs) => Spec;
+  readonly forward: (xs: readonly Tensor[], out: Tensor, attrs: Attrs) => void;
+  readonly vjp: ((g: Tensor, attrs: Attrs, specs: readonly Spec[]) => readonly Thunk[]) | null;
+}
+
+export interface Op<In extends string, Attrs> {
+  readonly name: string;
+  readonly inputs: readonly In[];
+  readonly apply: (x: Record<In, Tensor>, attrs: Attrs) => Tensor;
+  readonly differentiable: boolean;
+}
+
+export interface MultiOp<In extends string, Out extends string, Attrs> {
+  readonly name: string;
+  readonly inputs: readonly In[];
+  readonly outputs: readonly Out[];
+  readonly apply: (x: Record<In, Tensor>, attrs: Attrs) => Record<Out, Tensor>;
+  readonly differentiable: boolean;
+}
+
+export interface ViewOp<Attrs> {
+  readonly name: string;
+  readonly apply: (x: Tensor, attrs: Attrs) => Tensor;
+  readonly differentiable: true;
+}
+
+export interface ListOp<Attrs> {
+  readonly name: string;
+  readonly apply: (xs: readonly Tensor[], attrs: Attrs) => Tensor;
+  readonly differentiable: boolean;
+}
+
+/** What the op table, the docs and the contract test know of every op defined. */
+export interface OpInfo {
+  readonly name: string;
+  readonly inputs: readonly string[];
+  readonly saves: readonly string[];
+  readonly differentiable: boolean;
+}
+const defined = new Map<string, OpInfo>();
+
+function register(info: OpInfo): void {
+  if (defined.has(info.name)) throw new Error(`op ${info.name} is defined twice`);
+  defined.set(info.name, info);
+}
+
+/** Every op defined so far, in order of definition. */
+export function definedOps(): readonly OpInfo[] {
+  return [...defined.values()];
+}
+
+/** Runs an op: `apply(geluOp, { x }, {})`. */
+export function apply<In extends string, Attrs>(op: Op<In, Attrs>, x: Record<In, Tensor>, attrs: Attrs): Tensor {
+  return op.apply(x, attrs);
+}
+
+/** Runs an op with several results. */
+export function applyMulti<In extends string, Out extends string, Attrs>(
+  op: MultiOp<In, Out, Attrs>,
+  x: Record<In, Tensor>,
+  attrs: Attrs,
+): Record<Out, Tensor> {
+  return op.apply(x, attrs);
+}
+
+/** Defines an op with one result. */
+export function defineOp<In extends string, Attrs, Saved extends In | 'out'>(spec: OpSpec<In, Attrs, Saved>): Op<In, Attrs> {
+  const { name, inputs, infer, forward, saves, vjp } = spec;
+  register({ name, inputs, saves, differentiable: vjp !== null });
+  const pull: Rule['pull'] =
+    vjp === null
+      ? null
+      : (g, saved, attrs, specs) => {
+          const thunks = vjp(g[0] as Tensor, named(saves, saved), attrs as Attrs, named(inputs, specs));
+          return inputs.map((key) => thunks[key]);
+        };
+  const rule: Rule = { name, pull };
+  const run = (x: Record<In, Tensor>, attrs: Attrs): Tensor => {
+    let tracked = false;
+    for (let i = 0; i < inputs.length; i++) {
+      const t = x[inputs[i] as In];
+      checkLive(name, inputs[i] as In, t);
+      if (t.requiresGrad) tracked = true;
+    }
+    const { shape, dtype } = infer(x, attrs);
+    const out = emptyTensor(shape, dtype);
+    if (out.size > 0) forward(x, out, attrs);
+    if (tracked && isRecording() && isFloating(dtype)) {
+      const node = connect(
+        rule,
+        attrs,
+        inputs.map((key) => x[key]),
+        [out],
+      );
+      node.saved = saves.map((key) => save(key === 'out' && !(key in x) ? out : x[key as In]));
+    }
+    return out;
+  };
+  return { name, inputs, apply: run, differentiable: vjp !== null };
+}
+
+/** Defines an op with several results. */
+export function defineMultiOp<In extends string, Out extends string, Attrs, Saved extends In | Out>(
+  spec: MultiOpSpec<In, Out, Attrs, Saved>,
+): MultiOp<In, Out, Attrs> {
+  const { name, inputs, outputs, infer, forward, saves, vjp } = spec;
+  register({ name, inputs, saves, differentiable: vjp !== null });
+  const pull: Rule['pull'] =
+    vjp === null
+      ? null
+      : (g, saved, attrs, specs) => {
+          const thunks = vjp(named(outputs, g), named(saves, saved), attrs as Attrs, named(inputs, specs));
+          return inputs.map((key) => thunks[key]);
+        };
+  const rule: Rule = { name, pull };
+  const run = (x: Record<In, Tensor>, attrs: Attrs): Record<Out, Tensor> => {
+    let tracked = false;
+    for (const key of inputs) {
+      checkLive(name, key, x[key]);
+      if (x[key].requiresGrad) tracked = true;
+    }
+    const specs = infer(x, attrs);
+    const outs = outputs.map((key) => emptyTensor(specs[key].shape, specs[key].dtype));
+    const out = named(outputs, outs);
+    if (outs.some((t) => t.size > 0)) forward(x, out, attrs);
+    if (tracked && isRecording()) {
+      const node = connect(
+        rule,
+        attrs,
+        inputs.map((key) => x[key]),
+        outs,
+      );
+      node.saved = saves.map((key) => save((outputs as readonly string[]).includes(key) ? out[key as Out] : x[key as In]));
+    }
+    return out;
+  };
+  return { name, inputs, outputs, apply: run, differentiable: vjp !== null };
+}
+
+/** Defines an op whose result is a window on its input's memory. */
+export function defineView<Attrs>(spec: ViewSpec<Attrs>): ViewOp<Attrs> {
+  const { name, view, vjp } = spec;
+  register({ name, inputs: ['x'], saves: [], differentiable: true });
+  const rule: Rule = { name, pull: (g, _saved, attrs, specs) => [() => vjp(g[0] as Tensor, attrs as Attrs, specs[0] as Spec)] };
+  const run = (x: Tensor, attrs: Attrs): Tensor => {
+    checkLive(name, 'x', x);
+    const { shape, strides, offset } = view(x, attrs);
+    const out = viewHandle(x, shape, strides, offset);
+    if (x.requiresGrad && isRecording()) connect(rule, attrs, [x], [out]).saved = [];
+    return out;
+  };
+  return { name, apply: run, differentiable: true };
+}
+
+/** Defines an op of any number of inputs; its rule reads only shapes. */
+export function defineListOp<Attrs>(spec: ListOpSpec<Attrs>): ListOp<Attrs> {
+  const { name, infer, forward, vjp } = spec;
+  register({ name, inputs: ['...xs'], saves: [], differentiable: vjp !== null });
+  const rule: Rule = { name, pull: vjp === null ? null : (g, _saved, attrs, specs) => vjp(g[0] as Tensor, attrs as Attrs, specs) };
+  const run = (xs: readonly Tensor[], attrs: Attrs): Tensor => {
+    xs.forEach((x, i) => checkLive(name, `xs[${i}]`, x));
+    const { shape, dtype } = infer(xs, attrs);
+    const out = emptyTensor(shape, dtype);
+    if (out.size > 0) forward(xs, out, attrs);
+    if (isRecording() && isFloating(dtype) && xs.some((x) => x.requiresGrad)) connect(rule, attrs, xs, [out]).saved = [];
+    return out;
+  };
+  return { name, apply: run, differentiable: vjp !== null };
+}
+
+/** { key: value } from two parallel lists. */
+function named<K extends string, V>(keys: readonly K[], values: readonly V[]): Record<K, V> {
+  const result: Partial<Record<K, V>> = {};
+  for (let i = 0; i < keys.length; i++) result[keys[i] as K] = values[i] as V;
+  return result as Record<K, V>;
+}
+
+/** Records an op: its floating outputs become parts of the graph. Throws GradError on an input with gradient that the rule cannot serve. */
+function connect(rule: Rule, attrs: unknown, inputs: readonly Tensor[], outs: readonly Tensor[]): Node {
+  const node = new Node(
+    rule,
+    attrs,
+    inputs.map(sourceOf),
+    inputs.map((t) => t.nodeIndex),
+    inputs.map(specOf),
+    outs.map(specOf),
+  );
+  outs.forEach((out, i) => {
+    if (!isFloating(out.dtype)) return;
+    out.node = node;
+    out.nodeIndex = i;
+  });
+  return node;
+}
+
+/** Where a tensor's gradient goes: the node that made it, or the leaf itself. */
+export function sourceOf(t: Tensor): Node | Tensor | null {
+  return t.node ?? t.leaf ?? (t.requiresGrad ? t : null);
+}
+
+function specOf(t: Tensor): Spec {
+  return { shape: t.shape, dtype: t.dtype };
+}
+
+function save(t: Tensor): SavedTensor {
+  t.storage.refs++;
+  const { storage, dtype, shape, strides, offset } = t;
+  return { storage, dtype, shape, strides, offset, version: storage.version, source: sourceOf(t), index: t.nodeIndex };
+}
+
+/** A handle on a saved tensor, connected to the graph as the original was. Throws GradError if it was modified in place since. */
+export function unpack(saved: SavedTensor, op: string): Tensor {
+  if (saved.storage.version !== saved.version) {
+    throw new GradError(
+      op,
+      `a tensor [${saved.shape.join(',')}] that its gradient needs was modified in place after the forward pass; call backward() before optimizer.step() or other in-place changes`,
+    );
+  }
+  const t = viewHandle(saved, saved.shape, saved.strides, saved.offset);
+  if (saved.source instanceof Tensor) t.leaf = saved.source;
+  else t.node = saved.source;
+  t.nodeIndex = saved.index;
+  return t;
+}
+
+// ---- shape rules that many ops share ----
+
+/** x's own spec; throws DTypeError unless x is floating. */
+export function floating(op: string, x: Spec, name = 'x'): Spec {
+  if (!isFloating(x.dtype)) throw new DTypeError(op, `${name} must be floating, got ${formatSpec(x)}; convert it with to('f32')`);
+  return x;
+}
+
+/** Throws DTypeError unless x's dtype is one of `allowed`. */
+export function requireDType(op: string, x: Spec, allowed: readonly DType[], name = 'x'): void {
+  if (!allowed.includes(x.dtype)) throw new DTypeError(op, `${name} must be ${allowed.join(' or ')}, got ${formatSpec(x)}`);
+}
+
+/** Throws DTypeError unless both have the same dtype. */
+export function sameDType(op: string, x: Spec, y: Spec, names: readonly [string, string] = ['x', 'y']): DType {
+  if (x.dtype !== y.dtype)
+    throw new DTypeError(op, `${names[0]} ${formatSpec(x)} and ${names[1]} ${formatSpec(y)} have different dtypes; convert one with to()`);
+  return x.dtype;
+}

@@ -1,0 +1,60 @@
+import { native } from '../binding/load.js';
+import { ArgumentError } from '../errors.js';
+import { collectUnreachable, poolStats, resetPeak, trimPool } from './blocks.js';
+import { synchronize } from './stream.js';
+
+export interface EngineStats {
+  /** Blocks handed out since the start. */
+  readonly allocations: number;
+  /** Tensors' storages that are alive in this JavaScript thread. */
+  readonly liveTensors: number;
+  /** Bytes of live storages, as rounded up by the pool. */
+  readonly liveBytes: number;
+  /** Largest liveBytes so far (or since resetPeak). */
+  readonly peakBytes: number;
+  /** Bytes that the process holds from the system for tensors, free blocks included. */
+  readonly reservedBytes: number;
+  /** Limit on reservedBytes. */
+  readonly budgetBytes: number;
+  /** 64-bit words of commands that wait for the executor. */
+  readonly queued: number;
+  readonly threads: number;
+  /** Instruction set in use. */
+  readonly isa: string;
+}
+
+/** The engine's counters and settings; one engine serves the whole process. */
+export const engine = {
+  stats(): EngineStats {
+    const { allocations, liveBlocks, liveBytes, peakBytes } = poolStats();
+    const { reservedBytes, budgetBytes, queuedWords, threads, isa } = native.stats();
+    return { allocations, liveTensors: liveBlocks, liveBytes, peakBytes, reservedBytes, budgetBytes, queued: queuedWords, threads, isa };
+  },
+
+  /** Number of threads that kernels spread over, from the next command on. The environment variable CHAINRULE_THREADS sets it at start. Results do not depend on it. */
+  setThreads(count: number): void {
+    if (!Number.isInteger(count) || count < 1 || count > 1024)
+      throw new ArgumentError('setThreads', `count must be a whole number in 1..1024, got ${count}`);
+    synchronize();
+    native.setThreads(count);
+  },
+
+  /** Limit on the memory that tensors may take, in bytes. The default is 0.8 of the smaller of RAM and the container's limit. */
+  setMemoryBudget(bytes: number): void {
+    if (!(bytes > 0) || !Number.isFinite(bytes))
+      throw new ArgumentError('setMemoryBudget', `bytes must be a positive number, got ${bytes}`);
+    native.setBudget(Math.floor(bytes));
+  },
+
+  /** Starts a new peakBytes measurement. */
+  resetPeak,
+
+  /** Gives unreachable tensors' memory to the pool and the pool's free blocks back to the system. */
+  trim(): void {
+    collectUnreachable();
+    trimPool();
+  },
+
+  /** Blocks until every command recorded so far has run. */
+  synchronize,
+} as const;

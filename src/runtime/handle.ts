@@ -1,0 +1,43 @@
+import type { DType } from '../core/dtype.js';
+import { isContiguous, type Shape } from '../core/shape.js';
+import { DisposedError } from '../errors.js';
+import type { Storage } from './storage.js';
+
+/** A strided window on a storage: what commands are made of. Tensor extends it. */
+export class Handle {
+  readonly storage: Storage;
+  readonly dtype: DType;
+  readonly shape: Shape;
+  /** In elements, may be 0 (broadcast) or negative (flip). */
+  readonly strides: Shape;
+  /** Of the first element, in elements. */
+  readonly offset: number;
+  /** Who released this handle ('' while it is live). */
+  releasedBy = '';
+  /** Taken out of its scope by keep() or by becoming a parameter. */
+  kept = false;
+  private rowMajor: boolean | undefined;
+
+  constructor(storage: Storage, dtype: DType, shape: Shape, strides: Shape, offset: number) {
+    this.storage = storage;
+    this.dtype = dtype;
+    this.shape = shape;
+    this.strides = strides;
+    this.offset = offset;
+  }
+
+  /** Whether the elements lie one after the other in row-major order. */
+  get isContiguous(): boolean {
+    return (this.rowMajor ??= isContiguous(this.shape, this.strides));
+  }
+}
+
+/** Throws DisposedError if `handle` was released. */
+export function checkLive(op: string, name: string, handle: Handle): void {
+  if (handle.releasedBy !== '') throwDisposed(op, name, handle);
+}
+
+function throwDisposed(op: string, name: string, handle: Handle): never {
+  const cure = handle.releasedBy === 'dispose' ? '' : '; return it from there, or mark it with keep(), to use it later';
+  throw new DisposedError(op, `${name} [${handle.shape.join(',')}] was released by ${handle.releasedBy}${cure}`);
+}

@@ -1,0 +1,57 @@
+import { acquire, recycle, trackedBytesChanged, type Acquired } from './blocks.js';
+import { forget, watch } from './reachability.js';
+
+/**
+ * The memory of one or more tensors. It goes back to the pool when its last handle is released or, for what is not owned by a scope, when nothing reaches this
+ * object any more (reachability.ts).
+ */
+export class Storage {
+  readonly block: number;
+  readonly bytes: number;
+  readonly sizeClass: number;
+  /** Handles and graph nodes that hold this storage. */
+  refs = 1;
+  /** Counts in-place changes; a saved tensor remembers it. */
+  version = 0;
+  /** True until the first command that writes it. */
+  fresh = true;
+  /** Sequence number of the last command that writes it. */
+  lastWrite = 0;
+  /** Slot of its weak reference, or -1 while scopes alone own it. */
+  slot = -1;
+
+  constructor(acquired: Acquired, bytes: number) {
+    this.block = acquired.block;
+    this.sizeClass = acquired.sizeClass;
+    this.bytes = bytes;
+  }
+}
+
+/** New memory, with one reference. Contents are whatever was there. */
+export function allocate(bytes: number): Storage {
+  return new Storage(acquire(bytes), bytes);
+}
+
+export function retain(storage: Storage): void {
+  storage.refs++;
+}
+
+/** Gives one reference up. What others still hold is from now on found by reachability if they drop it silently. */
+export function drop(storage: Storage): void {
+  if (--storage.refs > 0) {
+    track(storage);
+    return;
+  }
+  if (storage.slot >= 0) {
+    forget(storage);
+    trackedBytesChanged(-storage.bytes);
+  }
+  recycle(storage.block, storage.sizeClass);
+}
+
+/** Lets the storage be freed when it becomes unreachable, however it is dropped. */
+export function track(storage: Storage): void {
+  if (storage.slot >= 0) return;
+  watch(storage);
+  trackedBytesChanged(storage.bytes);
+}

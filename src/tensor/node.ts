@@ -1,0 +1,69 @@
+import type { DType } from '../core/dtype.js';
+import type { Shape, Spec } from '../core/shape.js';
+import type { Storage } from '../runtime/storage.js';
+import type { Tensor } from './tensor.js';
+
+/** A gradient still to be computed: called only if somebody asks for it. */
+export type Thunk = () => Tensor;
+
+/** What the backward walk needs of an op, whatever its inputs are called. */
+export interface Rule {
+  readonly name: string;
+  /** Cotangents of the outputs (null: nobody asked) -> one thunk or null for each input, by position. null: not differentiable. */
+  readonly pull:
+    | ((
+        g: readonly (Tensor | null)[],
+        saved: readonly Tensor[],
+        attrs: unknown,
+        specs: readonly Spec[],
+        outSpecs: readonly Spec[],
+      ) => readonly (Thunk | null)[])
+    | null;
+}
+
+/** A tensor that the graph owns until the backward pass. It is a claim on the storage, not a handle that a scope could release. */
+export interface SavedTensor {
+  readonly storage: Storage;
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly strides: Shape;
+  readonly offset: number;
+  readonly version: number;
+  /** Where its own gradient goes, for higher order. */
+  readonly source: Node | Tensor | null;
+  readonly index: number;
+}
+
+let nodes = 0;
+
+/** One recorded op: parents, saved tensors and the rule. It never holds its own outputs, so there is no cycle. */
+export class Node {
+  /** Grows with creation: parents always have smaller ids. */
+  readonly id = ++nodes;
+  readonly rule: Rule;
+  readonly attrs: unknown;
+  /** By input: the node that made it, the leaf tensor itself, or null when it needs no gradient. */
+  readonly parents: readonly (Node | Tensor | null)[];
+  /** By input: which output of that node. */
+  readonly parentIndex: readonly number[];
+  readonly specs: readonly Spec[];
+  readonly outSpecs: readonly Spec[];
+  /** null once a backward pass consumed it. */
+  saved: SavedTensor[] | null = null;
+
+  constructor(
+    rule: Rule,
+    attrs: unknown,
+    parents: readonly (Node | Tensor | null)[],
+    parentIndex: readonly number[],
+    specs: readonly Spec[],
+    outSpecs: readonly Spec[],
+  ) {
+    this.rule = rule;
+    this.attrs = attrs;
+    this.parents = parents;
+    this.parentIndex = parentIndex;
+    this.specs = specs;
+    this.outSpecs = outSpecs;
+  }
+}

@@ -1,0 +1,62 @@
+import type { DType, Tensor } from '../../src/index.js';
+import type { Nd } from '../helpers/nd.js';
+
+/**
+ * One row a public op. From a row come all of its tests (test/ops/*.test.ts), its PyTorch fixture (test/fixtures), its benchmark and its line in docs/ops.md.
+ */
+export interface Row<A = undefined> {
+  /** Public name, as exported from ops/index.ts. */
+  readonly name: string;
+  /** The ops (names in definedOps()) that this row exercises, when they are not just `name`. */
+  readonly ops?: readonly string[];
+  /** Calls the op on the inputs of a case. */
+  readonly call: (x: readonly Tensor[], attrs: A) => Tensor | readonly Tensor[];
+  /** The same in plain f64 loops. */
+  readonly naive: (x: readonly Nd[], attrs: A) => Nd | readonly Nd[];
+  /** Include a scalar [], an empty ([0, 4]) and, for several inputs, a broadcasting case wherever the op allows them. Keep each below about 500 elements. */
+  readonly cases: readonly Case<A>[];
+  /** Dtypes of the value inputs (those without a dtype of their own in `inputs`) to run with. Default f32 and f64. */
+  readonly dtypes?: readonly DType[];
+  /** How each input is drawn; the last entry serves all further inputs. Default: uniform in [-2, 2). */
+  readonly inputs?: readonly Draw[];
+  /** Which value inputs are differentiable, by position. Default: all. [] for an op without gradient. */
+  readonly gradients?: readonly number[];
+  /** True near a kink or jump of the function, where finite differences lie: such elements of an input are redrawn. */
+  readonly kink?: (v: number) => boolean;
+  /** Whether the gradient can be differentiated again. Default: true. */
+  readonly secondOrder?: boolean;
+  /** Python expression over x (list of torch tensors), a (dict of attrs), torch and F; null (with the reason) where PyTorch 1.13 has no such op. */
+  readonly torch: string | { readonly none: string };
+  /** Rounding errors expected, in units of eps(dtype) times the scale of the result. Default 8; say why when more. */
+  readonly tolerance?: number;
+  /** Calls that must throw, and what the message must say: the op's name and the shapes. */
+  readonly rejects: readonly Reject[];
+  /** Shapes to benchmark. */
+  readonly bench?: readonly Case<A>[];
+  /** Floating-point operations of a call, for GFLOP/s. Default: size of the result. */
+  readonly flops?: (shapes: readonly (readonly number[])[], attrs: A) => number;
+}
+
+export interface Case<A = undefined> {
+  readonly shapes: readonly (readonly number[])[];
+  /** Plain JSON data: it also goes to the fixture script. */
+  readonly attrs?: A;
+}
+
+export interface Draw {
+  /** Uniform in [low, high), whole numbers when the dtype is an integer. */
+  readonly low: number;
+  readonly high: number;
+  /** Fixed dtype (indices, masks); default: the dtype the row runs with. */
+  readonly dtype?: DType;
+}
+
+export interface Reject {
+  readonly call: () => unknown;
+  readonly message: RegExp;
+}
+
+/** Gives a row its type; rows with attrs of any type live in one list. */
+export function row<A = undefined>(r: Row<A>): Row<never> {
+  return r as unknown as Row<never>;
+}
