@@ -5,6 +5,8 @@ export { add } from './elementwise/add.js';
 export { to } from './elementwise/cast.js';
 
 // linalg
+export { linear } from './linalg/linear.js';
+export { matmul } from './linalg/matmul.js';
 
 // conv
 

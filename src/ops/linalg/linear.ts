@@ -1,0 +1,91 @@
+import { contiguousStrides, formatShape, type Spec } from '../../core/shape.js';
+import { ArgumentError, ShapeError } from '../../errors.js';
+import { Handle } from '../../runtime/handle.js';
+import { kernel } from '../../runtime/kernel.js';
+import { Tensor } from '../../tensor/tensor.js';
+import { describe } from '../elementwise/binary.js';
+import { transpose } from '../movement/permute.js';
+import { reshape } from '../movement/reshape.js';
+import { apply, defineOp, floating, sameDType } from '../op.js';
+import { sumTo } from '../reduce/sum-to.js';
+import { matmul, rows } from './matmul.js';
+
+const forward = kernel('linear', [3, 1]);
+const multiply = kernel('matmul', [2, 1]);
+
+export const linearOp = defineOp({
+  name: 'linear',
+  inputs: ['x', 'weight', 'bias'],
+  infer: ({ x, weight, bias }) => {
+    const out = linearSpec(x, weight);
+    sameDType('linear', x, bias, ['x', 'bias']);
+    if (bias.shape.length !== 1 || bias.shape[0] !== weight.shape[0]) {
+      throw new ShapeError(
+        'linear',
+        `bias ${formatShape(bias.shape)} must be [${weight.shape[0] ?? 0}], one number for each row of weight ${formatShape(weight.shape)}`,
+      );
+    }
+    return out;
+  },
+  forward: ({ x, weight, bias }, out) => forward([x, weight, bias], [out]),
+  saves: ['x', 'weight'],
+  vjp: (g, { x, weight }, _attrs, specs) => ({ ...linearRule(g, x, weight), bias: () => sumTo(g, specs.bias.shape) }),
+});
+
+export const linearNoBiasOp = defineOp({
+  name: 'linearNoBias',
+  inputs: ['x', 'weight'],
+  infer: ({ x, weight }) => linearSpec(x, weight),
+  forward: ({ x, weight }, out) => {
+    const [n, k] = weight.shape as [number, number];
+    const turned = new Handle(weight.storage, weight.dtype, [k, n], [weight.strides[1] ?? 1, weight.strides[0] ?? 1], weight.offset);
+    multiply([asMatrix(x), turned], [asMatrix(out)]);
+  },
+  saves: ['x', 'weight'],
+  vjp: (g, { x, weight }) => linearRule(g, x, weight),
+});
+
+/** y = x W^T + b: dL/dx = g W, dL/dW = g^T x summed over all leading axes. */
+function linearRule(g: Tensor, x: Tensor, weight: Tensor): { x: () => Tensor; weight: () => Tensor } {
+  return {
+    x: () => matmul(g, weight),
+    weight: () => matmul(transpose(atLeast2d(g)), atLeast2d(x)),
+  };
+}
+
+function atLeast2d(x: Tensor): Tensor {
+  return x.shape.length === 1 ? reshape(x, [1, x.size]) : rows(x);
+}
+
+/** A vector as a matrix of one row, for the kernel alone. */
+function asMatrix(x: Tensor): Handle {
+  if (x.shape.length > 1) return x;
+  const shape = [1, ...x.shape];
+  return new Handle(x.storage, x.dtype, shape, [contiguousStrides(shape)[0] ?? 1, ...x.strides], x.offset);
+}
+
+function linearSpec(x: Spec, weight: Spec): Spec {
+  floating('linear', x);
+  sameDType('linear', x, weight, ['x', 'weight']);
+  const features = x.shape.at(-1);
+  if (weight.shape.length !== 2) throw new ShapeError('linear', `weight ${formatShape(weight.shape)} must be [out, in]`);
+  if (features === undefined || features !== weight.shape[1]) {
+    const cure = features === weight.shape[0] ? '; weight is stored as [out, in]: did you mean weight.transpose()?' : '';
+    throw new ShapeError(
+      'linear',
+      `x ${formatShape(x.shape)} and weight ${formatShape(weight.shape)} do not agree on in (${features ?? 'x is a scalar'} vs ${weight.shape[1] ?? 0})${cure}`,
+    );
+  }
+  return { shape: [...x.shape.slice(0, -1), weight.shape[0] ?? 0], dtype: x.dtype };
+}
+
+/**
+ * Affine map y = x weight^T + bias. x [..., in], weight [out, in], bias [out] -> [..., out]; f32 or f64. Throws ShapeError when the shapes do not agree,
+ * DTypeError when the dtypes differ.
+ */
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
+  if (!(x instanceof Tensor)) throw new ArgumentError('linear', `x must be a tensor, got ${describe(x)}`);
+  if (!(weight instanceof Tensor)) throw new ArgumentError('linear', `weight must be a tensor, got ${describe(weight)}`);
+  if (bias === undefined || bias === null) return apply(linearNoBiasOp, { x, weight }, {});
+  return apply(linearOp, { x, weight, bias }, {});
+}

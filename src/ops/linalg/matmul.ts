@@ -1,0 +1,71 @@
+import { broadcastShapes, formatShape, sizeOf, type Spec } from '../../core/shape.js';
+import { ArgumentError, ShapeError } from '../../errors.js';
+import { kernel } from '../../runtime/kernel.js';
+import { scope } from '../../runtime/scope.js';
+import { Tensor } from '../../tensor/tensor.js';
+import { describe } from '../elementwise/binary.js';
+import { transpose } from '../movement/permute.js';
+import { reshape } from '../movement/reshape.js';
+import { apply, defineOp, requireDType, sameDType } from '../op.js';
+
+const forward = kernel('matmul', [2, 1]);
+
+export const matmulOp = defineOp({
+  name: 'matmul',
+  inputs: ['a', 'b'],
+  infer: ({ a, b }) => matmulSpec(a, b),
+  forward: ({ a, b }, out) => forward([a, b], [out]),
+  saves: ['a', 'b'],
+  // c = a b: dL/da = g b^T, dL/db = a^T g. Batch axes that b does not have are rows: one product sums over them.
+  vjp: (g, { a, b }) => ({
+    a: () => product(g, transpose(b)),
+    b: () => (b.shape.length === 2 ? product(transpose(rows(a)), rows(g)) : product(transpose(a), g)),
+  }),
+});
+
+/** [..., m, n] -> [m', n] */
+export function rows(x: Tensor): Tensor {
+  return x.shape.length === 2 ? x : reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1) ?? 1]);
+}
+
+function product(a: Tensor, b: Tensor): Tensor {
+  return apply(matmulOp, { a, b }, {});
+}
+
+function matmulSpec(a: Spec, b: Spec): Spec {
+  requireDType('matmul', a, ['f32', 'f64', 'i32', 'i64'], 'a');
+  const dtype = sameDType('matmul', a, b, ['a', 'b']);
+  const [m, k] = [a.shape.at(-2) ?? 0, a.shape.at(-1) ?? 0];
+  const [rowsOfB, n] = [b.shape.at(-2) ?? 0, b.shape.at(-1) ?? 0];
+  if (k !== rowsOfB) {
+    const cure = k === n ? '; did you mean b.transpose()?' : m === rowsOfB ? '; did you mean a.transpose()?' : '';
+    throw new ShapeError('matmul', `a ${formatShape(a.shape)} and b ${formatShape(b.shape)} do not agree on k (${k} vs ${rowsOfB})${cure}`);
+  }
+  return { shape: [...broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2), ['batch of a', 'batch of b']), m, n], dtype };
+}
+
+/**
+ * Matrix product c = a b over the last two axes. a [..., m, k], b [..., k, n] -> [..., m, n]; the leading axes are broadcast. A vector a [k] is a row and a
+ * vector b [k] a column, and their axis does not appear in the result ([k] x [k] -> []). f32, f64, i32, i64. Each element is summed in the order of k, so
+ * that it has the same bits for any number of threads. O(m n k). Throws ShapeError when the sizes k differ or the batches do not broadcast, DTypeError
+ * when the dtypes differ.
+ */
+export function matmul(a: Tensor, b: Tensor): Tensor {
+  if (!(a instanceof Tensor)) throw new ArgumentError('matmul', `a must be a tensor, got ${describe(a)}`);
+  if (!(b instanceof Tensor)) throw new ArgumentError('matmul', `b must be a tensor, got ${describe(b)}`);
+  if (a.shape.length === 0 || b.shape.length === 0) {
+    throw new ShapeError(
+      'matmul',
+      `a ${formatShape(a.shape)} and b ${formatShape(b.shape)} must have at least one axis; use mul for scalars`,
+    );
+  }
+  if (a.shape.length > 1 && b.shape.length > 1) return product(a, b);
+  return scope(() => {
+    const left = a.shape.length === 1 ? reshape(a, [1, a.size]) : a;
+    const right = b.shape.length === 1 ? reshape(b, [b.size, 1]) : b;
+    const c = product(left, right);
+    const lead = c.shape.slice(0, -2);
+    if (a.shape.length > 1) return reshape(c, [...lead, c.shape.at(-2) ?? 1]);
+    return reshape(c, b.shape.length > 1 ? [...lead, c.shape.at(-1) ?? 1] : lead);
+  }, 'matmul');
+}
