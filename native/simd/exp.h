@@ -45,9 +45,7 @@ inline constexpr double kExpHighest = kIsF32<V> ? 89.0 : 710.0;
 /// normal range are rounded once and overflow gives infinity.
 template <class V>
 CR_INLINE V exp_sum(V x, V low) {
-  x = select<V>(x < num<V>(kExpLowest<V>), num<V>(kExpLowest<V>), x);
-  x = select<V>(x > num<V>(kExpHighest<V>), num<V>(kExpHighest<V>), x);
-  const auto [rounded, n, reduced, unused] = exp_reduce(x);
+  const auto [rounded, n, reduced, unused] = exp_reduce(limit(x, kExpLowest<V>, kExpHighest<V>));
   const V r = reduced + low;
   const V half = fma(n, num<V>(0.5), num<V>(kRounder<V>));
   const V rest = (n - (half - num<V>(kRounder<V>))) + num<V>(kRounder<V>);
@@ -63,9 +61,8 @@ CR_INLINE V exp(V x) {
 /// e^x - 1, accurate near 0. Max error 2 ULP. expm1(-inf) = -1, expm1(-0) = -0.
 template <class V>
 CR_INLINE V expm1(V x) {
-  const V lowest = num<V>(kIsF32<V> ? -18.0 : -40.0);  // the result is -1 from here down
-  const V limited = select<V>(x < lowest, lowest, select<V>(x > num<V>(kExpHighest<V>), num<V>(kExpHighest<V>), x));
-  const auto [rounded, n, r, low] = exp_reduce(limited);
+  constexpr double kLowest = kIsF32<V> ? -18 : -40;  // the result is -1 from here down
+  const auto [rounded, n, r, low] = exp_reduce(limit(x, kLowest, kExpHighest<V>));
   const V p = r + fma(r * r, exp_series(r), low);
   // 2^n (1 + p) - 1 with half the power of two: 2^n itself may be above the range.
   const V scale = power_of_two(rounded - num<V>(1));

@@ -15,10 +15,20 @@ inline constexpr bool kHasFma = false;
 template <class V>
 inline constexpr bool kIsF32 = sizeof(Scalar<V>) == 4;
 
+template <class V>
+inline constexpr bool kIsFloat = static_cast<Scalar<V>>(1) / 2 != 0;
+
 /// The constant x in every lane, rounded to V's type.
 template <class V>
 CR_INLINE V num(double x) {
   return splat<V>(static_cast<Scalar<V>>(x));
+}
+
+/// x within [low, high]; NaN stays NaN.
+template <class V>
+CR_INLINE V limit(V x, double low, double high) {
+  x = x < num<V>(low) ? num<V>(low) : x;
+  return x > num<V>(high) ? num<V>(high) : x;
 }
 
 /// c0 + c1 x + c2 x^2 + ..., by Horner's rule.

@@ -68,6 +68,10 @@ template <>
 struct IntOf<int64_t> {
   using type = int64_t;
 };
+template <>
+struct IntOf<uint8_t> {
+  using type = int8_t;
+};
 /// The integer of T's width; comparisons of Vec<T> give Vec<IntFor<T>> with 0 or -1 in each lane.
 template <class T>
 using IntFor = typename IntOf<T>::type;
@@ -76,6 +80,7 @@ using VF = Vec<float>;
 using VD = Vec<double>;
 using VI = Vec<int32_t>;
 using VL = Vec<int64_t>;
+using VB = Vec<uint8_t>;
 
 template <class V>
 struct VecTraits;
@@ -98,6 +103,11 @@ template <>
 struct VecTraits<VL> {
   using T = int64_t;
   using I = VL;
+};
+template <>
+struct VecTraits<VB> {
+  using T = uint8_t;
+  using I = Vec<int8_t>;
 };
 /// Mask and integer vector that goes with V.
 template <class V>

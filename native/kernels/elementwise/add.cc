@@ -2,9 +2,10 @@
 
 namespace chainrule::CR_ISA {
 
+// Integers wrap, as in two's complement.
 struct Add {
   template <class V>
-  static V f(V a, V b) {
+  CR_INLINE V f(V a, V b) {
     return a + b;
   }
 };

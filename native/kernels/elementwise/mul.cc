@@ -1,0 +1,14 @@
+#include "kernels/elementwise/binary.h"
+
+namespace chainrule::CR_ISA {
+
+// Integers wrap, as in two's complement.
+struct Mul {
+  template <class V>
+  CR_INLINE V f(V a, V b) {
+    return a * b;
+  }
+};
+CR_REGISTER(mul, (binary_kernels<Mul, float, double, int32_t, int64_t, uint8_t>("mul")));
+
+}  // namespace chainrule::CR_ISA

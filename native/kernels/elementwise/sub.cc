@@ -1,0 +1,14 @@
+#include "kernels/elementwise/binary.h"
+
+namespace chainrule::CR_ISA {
+
+// Integers wrap, as in two's complement.
+struct Sub {
+  template <class V>
+  CR_INLINE V f(V a, V b) {
+    return a - b;
+  }
+};
+CR_REGISTER(sub, (binary_kernels<Sub, float, double, int32_t, int64_t, uint8_t>("sub")));
+
+}  // namespace chainrule::CR_ISA

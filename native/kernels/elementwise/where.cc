@@ -1,0 +1,31 @@
+#include "kernels/elementwise/mask.h"
+
+namespace chainrule::CR_ISA {
+
+/// condition ? a : b; nothing is computed, so any bits pass unchanged.
+template <class T>
+void where_row(void* y, const void* const* x, int64_t n, const double*) {
+  T* out = static_cast<T*>(y);
+  const uint8_t* condition = static_cast<const uint8_t*>(x[0]);
+  const T* a = static_cast<const T*>(x[1]);
+  const T* b = static_cast<const T*>(x[2]);
+  for (int64_t i = 0; i < n; i += kLanes<T>) {
+    LaneBytes<T> bytes = {};
+    std::memcpy(&bytes, condition + i, static_cast<size_t>(n - i < kLanes<T> ? n - i : kLanes<T>));
+    const auto mask = __builtin_convertvector(bytes, IntVec<Vec<T>>) != 0;
+    store_up_to(out + i, mask ? load_up_to(a + i, n - i) : load_up_to(b + i, n - i), n - i);
+  }
+}
+
+template <class T>
+void run_where(Context& ctx, const Args& args) {
+  map_rows(ctx, args, &where_row<Stored<T>>);
+}
+
+template <class... T>
+constexpr auto where_kernels() {
+  return kernel_set(Registration{"where", kDTypeOf<T>, kIsa, "bTT>T", "", &run_where<T>}...);
+}
+CR_REGISTER(where, (where_kernels<float, double, int32_t, int64_t, uint8_t, bool>()));
+
+}  // namespace chainrule::CR_ISA
