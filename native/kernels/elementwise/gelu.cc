@@ -10,7 +10,7 @@ struct Gelu {
   CR_INLINE V f(V x) {
     const V z = tail_argument(x);
     const V tail = normal_tail(z).tail;
-    return x < V{} ? -z * tail : x - x * tail;
+    return x < V{} ? -z * tail : x * (num<V>(1) - tail);
   }
   /// Phi(x) + x exp(-x^2 / 2) / sqrt(2 pi).
   template <class V>

@@ -18,8 +18,8 @@ CR_INLINE bool wrong_sign(T r, T y) {
   return r != 0 && (r < 0) != (y < 0);
 }
 template <class T>
-CR_INLINE T integer_remainder(T x, T y, const char* op) {
-  if (y == 0) fail("%s: integer division by zero; floating types give inf or NaN instead", op);
+CR_INLINE T integer_remainder(T x, T y) {
+  if (y == 0) fail("integer division by zero; floating types give inf or NaN instead");
   if (y == static_cast<T>(-1) && static_cast<T>(-1) < 0) return 0;  // the smallest integer would trap
   const T r = static_cast<T>(x % y);
   return wrong_sign(r, y) ? static_cast<T>(r + y) : r;
@@ -32,7 +32,7 @@ struct Remainder {
       const T r = c_fmod(x, y);
       return wrong_sign(r, y) ? r + y : r;
     } else {
-      return integer_remainder(x, y, "remainder");
+      return integer_remainder(x, y);
     }
   }
 };
@@ -48,7 +48,7 @@ struct FloorDivide {
       if (quotient == 0) return static_cast<T>(__builtin_copysign(0.0, static_cast<double>(x) / static_cast<double>(y)));
       return static_cast<T>(__builtin_round(static_cast<double>(quotient)));
     } else {
-      const T r = integer_remainder(x, y, "floorDivide");
+      const T r = integer_remainder(x, y);
       if (y == static_cast<T>(-1) && static_cast<T>(-1) < 0) return static_cast<T>(-x);
       return static_cast<T>((x - r) / y);
     }
