@@ -33,7 +33,7 @@ function discardForeign(folder) {
 function forgetOptions(folder) {
   const cache = join(folder, 'CMakeCache.txt');
   if (!existsSync(cache)) return;
-  writeFileSync(cache, readFileSync(cache, 'utf8').replace(/^(ISAS|CHAINRULE_SANITIZE):.*\n/gm, ''));
+  writeFileSync(cache, readFileSync(cache, 'utf8').replace(/(^\/\/.*\n)*^(ISAS|CHAINRULE_SANITIZE):.*\n/gm, ''));
 }
 
 /** Runs cmake-js; a quiet run shows its output only when it fails. */
