@@ -1,7 +1,7 @@
 // Who may import whom in src/, as a table: a room may import what its row names, `errors` and its own files. docs/architecture.md shows the same
 // table to readers; this one is what `npm run check` holds.
 
-const everything = ['core', 'binding', 'runtime', 'tensor', 'ops', 'create', 'autograd', 'methods', 'nn', 'optim', 'data', 'io', 'train'];
+const everything = ['core', 'binding', 'runtime', 'tensor', 'create', 'ops', 'autograd', 'methods', 'nn', 'optim', 'data', 'io', 'train'];
 
 const table = {
   errors: [],
@@ -9,14 +9,14 @@ const table = {
   binding: ['core'],
   runtime: ['core', 'binding'],
   tensor: ['core', 'binding', 'runtime'],
-  ops: ['core', 'binding', 'runtime', 'tensor'],
-  create: ['core', 'binding', 'runtime', 'tensor', 'ops'],
-  autograd: ['core', 'runtime', 'tensor', 'ops', 'create'],
-  methods: ['core', 'runtime', 'tensor', 'ops', 'create', 'autograd'],
-  nn: ['core', 'runtime', 'tensor', 'ops', 'create', 'autograd', 'methods'],
-  optim: ['core', 'runtime', 'tensor', 'ops', 'create', 'autograd', 'methods'],
-  data: ['core', 'runtime', 'tensor', 'ops', 'create', 'methods'],
-  io: ['core', 'runtime', 'tensor', 'ops', 'create', 'methods'],
+  create: ['core', 'binding', 'runtime', 'tensor'],
+  ops: ['core', 'binding', 'runtime', 'tensor', 'create'],
+  autograd: ['core', 'runtime', 'tensor', 'create', 'ops'],
+  methods: ['core', 'runtime', 'tensor', 'create', 'ops', 'autograd'],
+  nn: ['core', 'runtime', 'tensor', 'create', 'ops', 'autograd', 'methods'],
+  optim: ['core', 'runtime', 'tensor', 'create', 'ops', 'autograd', 'methods'],
+  data: ['core', 'runtime', 'tensor', 'create', 'ops', 'methods'],
+  io: ['core', 'runtime', 'tensor', 'create', 'ops', 'methods'],
   train: everything.filter((room) => room !== 'binding' && room !== 'train'),
   index: everything,
 };
@@ -43,7 +43,14 @@ module.exports = {
       from: { path: '^src/', pathNot: Object.keys(table).map(roomPath) },
       to: {},
     },
-    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'no-circular',
+      comment:
+        'types may refer to each other; and a rule may call an op whose own rule calls back (sum and expand): ops are declared functions, used after loading',
+      severity: 'error',
+      from: { path: '^src/', pathNot: roomPath('ops') },
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     {
       name: 'addon-only-in-binding',
       comment: 'node-gyp-build and the addon are loaded in src/binding',

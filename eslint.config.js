@@ -12,6 +12,14 @@ const houseSyntax = [
   { selector: 'TSEnumDeclaration', message: 'Use a union of literals.' },
 ];
 
+// `as const` is no cast, and `shape[i] as number` says what a loop's bounds have already said.
+const isConst = ":has(> TSTypeReference > Identifier[name='const'])";
+const isElement = ":matches([expression.type='MemberExpression'][expression.computed=true][typeAnnotation.type='TSNumberKeyword'])";
+const noCasts = {
+  selector: `TSAsExpression:not(${isConst}):not(${isElement})`,
+  message: 'No casts here: they live in the generic heart only.',
+};
+
 const randomness = {
   object: 'Math',
   property: 'random',
@@ -19,7 +27,19 @@ const randomness = {
 };
 
 export default defineConfig(
-  { ignores: ['node_modules', 'dist', 'build*', 'prebuilds', 'coverage', 'out', 'examples/data', 'test/fixtures'] },
+  {
+    ignores: [
+      'node_modules',
+      'dist',
+      'build*',
+      'prebuilds',
+      'coverage',
+      'out',
+      'examples/data',
+      'test/fixtures',
+      'test/packaging/consumer',
+    ],
+  },
   { linterOptions: { noInlineConfig: true } },
 
   {
@@ -28,16 +48,20 @@ export default defineConfig(
     languageOptions: { parserOptions: { project: './tsconfig.check.json', tsconfigRootDir: import.meta.dirname } },
     rules: {
       eqeqeq: 'error',
-      'no-restricted-syntax': ['error', ...houseSyntax],
+      'no-restricted-syntax': ['error', ...houseSyntax, noCasts],
       'no-restricted-imports': ['error', addonLoading],
       'no-restricted-properties': ['error', randomness],
       '@typescript-eslint/explicit-module-boundary-types': 'error',
-      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
-      '@typescript-eslint/consistent-type-assertions': ['error', { assertionStyle: 'never' }],
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
+      '@typescript-eslint/no-import-type-side-effects': 'error',
+      '@typescript-eslint/non-nullable-type-assertion-style': 'off',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_' }],
+      // Callers in JavaScript pass what the types forbid; checking it is not unnecessary.
+      '@typescript-eslint/no-unnecessary-condition': 'off',
+      '@typescript-eslint/no-unnecessary-type-conversion': 'off',
       // Bounds are the loop's own business there; a check per element would be for the type checker only.
       '@typescript-eslint/prefer-for-of': 'off',
       // `type` and `interface` both have their uses: a table's row is an interface, a function's shape a type.
@@ -48,12 +72,10 @@ export default defineConfig(
   {
     // Casts live where the untyped addon begins and in the generic heart (one tensor class for all dtypes, one `apply` for all ops);
     // `!` in the small hot loops over shapes and strides. An op, a layer or an optimizer needs neither.
-    files: ['src/{binding,core,runtime,tensor}/**/*.ts', 'src/ops/op.ts', 'src/methods.ts'],
+    files: ['src/{binding,core,runtime,tensor,create,autograd}/**/*.ts', 'src/ops/op.ts', 'src/methods.ts'],
     rules: {
-      '@typescript-eslint/consistent-type-assertions': ['error', { assertionStyle: 'as' }],
+      'no-restricted-syntax': ['error', ...houseSyntax],
       '@typescript-eslint/no-non-null-assertion': 'off',
-      // `as T` and `!` say the same of an array element; the choice is the author's.
-      '@typescript-eslint/non-nullable-type-assertion-style': 'off',
     },
   },
   {
@@ -65,7 +87,7 @@ export default defineConfig(
     // Tests hand wrong types to the library on purpose, and read elements that they have just made.
     files: ['{test,bench,examples}/**/*.ts'],
     rules: {
-      '@typescript-eslint/consistent-type-assertions': ['error', { assertionStyle: 'as' }],
+      'no-restricted-syntax': ['error', ...houseSyntax],
       '@typescript-eslint/explicit-module-boundary-types': 'off',
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/no-unsafe-type-assertion': 'off',

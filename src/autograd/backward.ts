@@ -5,7 +5,7 @@ import { add } from '../ops/elementwise/add.js';
 import { sourceOf } from '../ops/op.js';
 import { checkLive } from '../runtime/handle.js';
 import { keep, scope } from '../runtime/scope.js';
-import { Tensor } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/tensor.js';
 import { checkSeed, walk } from './walk.js';
 
 export interface BackwardOptions {

@@ -85,7 +85,7 @@ export function walk(
         const g = cotangents.takeAll(node);
         const isTarget = wanted.has(node);
         if (isTarget) captured.set(node, g);
-        if (g.some((one) => one !== null)) visit(node, g, order.leading, cotangents, options);
+        if (g.some((one) => one !== null)) visit(node, g, order.leading, cotangents);
         if (!options.retainGraph) consume(node);
         if (!isTarget) g.forEach((one) => one?.dispose());
       }
@@ -137,13 +137,7 @@ function reachable(outputs: readonly Tensor[], wanted: ReadonlySet<Node | Tensor
 }
 
 /** Calls one rule and passes its results on to the parents. */
-function visit(
-  node: Node,
-  g: readonly (Tensor | null)[],
-  leading: ReadonlySet<Node | Tensor>,
-  cotangents: Cotangents,
-  { createGraph }: WalkOptions,
-): void {
+function visit(node: Node, g: readonly (Tensor | null)[], leading: ReadonlySet<Node | Tensor>, cotangents: Cotangents): void {
   const { rule, parents } = node;
   if (!parents.some((parent) => parent !== null && leading.has(parent))) return;
   if (rule.pull === null)
@@ -174,7 +168,6 @@ function visit(
     const result = results[i] ?? null;
     if (parent !== null && result !== null) cotangents.give(parent, node.parentIndex[i] as number, result);
   });
-  void createGraph;
 }
 
 /** A rule's result must broadcast-reduce to the input's shape: trailing axes equal, or 1 in the input. */

@@ -228,7 +228,7 @@ export function defineListOp<Attrs>(spec: ListOpSpec<Attrs>): ListOp<Attrs> {
 /** { key: value } from two parallel lists. */
 function named<K extends string, V>(keys: readonly K[], values: readonly V[]): Record<K, V> {
   const result: Partial<Record<K, V>> = {};
-  for (let i = 0; i < keys.length; i++) result[keys[i] as K] = values[i] as V;
+  for (let i = 0; i < keys.length; i++) result[keys[i] as K] = values[i];
   return result as Record<K, V>;
 }
 

@@ -51,7 +51,10 @@ function indices(size: number, summarize: boolean): number[] {
 /** Calls `see` with the flat index of every element to show, in order. */
 function visit(shape: Shape, summarize: boolean, see: (index: number) => void): void {
   const walk = (axis: number, base: number): void => {
-    if (axis === shape.length) return see(base);
+    if (axis === shape.length) {
+      see(base);
+      return;
+    }
     const stride = sizeOf(shape.slice(axis + 1));
     for (const i of indices(shape[axis] ?? 0, summarize)) if (i >= 0) walk(axis + 1, base + i * stride);
   };
