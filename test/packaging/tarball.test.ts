@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -81,6 +81,7 @@ describe.skipIf(process.platform === 'win32')('the tarball, installed with scrip
   });
 
   it('gives a TypeScript project its types', () => {
-    expect(run(process.execPath, [typescript, '-p', project], project)).toBe('');
+    const { stdout } = spawnSync(process.execPath, [typescript, '-p', project], { cwd: project, env: environment, encoding: 'utf8' });
+    expect(stdout).toBe('');
   });
 });
