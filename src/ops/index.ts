@@ -9,6 +9,8 @@ export { linear } from './linalg/linear.js';
 export { matmul } from './linalg/matmul.js';
 
 // conv
+export { conv1d } from './conv/conv1d.js';
+export { conv2d } from './conv/conv2d.js';
 
 // reduce
 export { sum } from './reduce/sum.js';

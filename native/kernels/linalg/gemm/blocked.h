@@ -3,7 +3,7 @@
 //
 //   a.sliver(buffer, i, rows, k, count, uses) -> Sliver   rows i.. of A, k.. : packed into buffer, or a pointer into A itself
 //   b.panel(buffer, k, count, j, cols, uses)  -> Panel    columns j.. of B, k.. : packed, or a pointer into B itself
-//   c.at(i, j, cols, row_stride)              -> T*       where whole vectors of C can be written, or nullptr
+//   c.at(i, j, cols, whole, row_stride)       -> T*       where columns j..j+whole (cols, in whole vectors) can be written, or nullptr
 //   c.read(tile, i, j, rows, cols), c.write(...)          the same through a small buffer, for everything else
 //   c.finish(tile, row_stride, i, j, rows, cols)          applied to each tile after its last k (bias, ...)
 //
@@ -63,7 +63,7 @@ CR_INLINE void multiply_one(const Sliver<T>& a, const Panel<T>& b, int64_t k, co
                             T* buffer) {
   const int64_t vecs = (at.cols + kLanes<T> - 1) / kLanes<T>;
   int64_t row_stride = 0;
-  T* direct = vecs * kLanes<T> == at.cols ? c.at(at.row, at.col, at.cols, row_stride) : nullptr;
+  T* direct = c.at(at.row, at.col, at.cols, vecs * kLanes<T>, row_stride);
   if (direct == nullptr) {
     row_stride = kTileCols<T>;
     if (!first) c.read(buffer, at.row, at.col, at.rows, at.cols);
@@ -74,9 +74,9 @@ CR_INLINE void multiply_one(const Sliver<T>& a, const Panel<T>& b, int64_t k, co
   if (direct == nullptr) c.write(buffer, at.row, at.col, at.rows, at.cols);
 }
 
-/// C[rect] = A B, k terms each. `scratch` has kBlockScratch<T> elements.
+/// C[rect] = A B, or C += A B, with k terms each. `scratch` has kBlockScratch<T> elements.
 template <class T, class A, class B, class C>
-void multiply_block(const Rect& rect, int64_t k, const A& a, const B& b, const C& c, T* scratch) {
+void multiply_block(const Rect& rect, int64_t k, const A& a, const B& b, const C& c, T* scratch, bool accumulate = false) {
   if (rect.rows <= 0 || rect.cols <= 0) return;
   T* panel_buffer = scratch;
   T* sliver_buffer = panel_buffer + kChunkPanels<T> * kPanelSize<T>;
@@ -100,8 +100,8 @@ void multiply_block(const Rect& rect, int64_t k, const A& a, const B& b, const C
         const Sliver<T> sliver = a.sliver(sliver_buffer, i, rows, k0, k_count, count);
         for (int64_t p = 0; p < count; ++p) {
           const int64_t j = p * kTileCols<T>, width = cols - j < kTileCols<T> ? cols - j : kTileCols<T>;
-          multiply_one(sliver, panels[p], k_count, c, Rect{i, rows, rect.col + col + j, width}, block == 0, block == blocks.count - 1,
-                       tile_buffer);
+          multiply_one(sliver, panels[p], k_count, c, Rect{i, rows, rect.col + col + j, width}, block == 0 && !accumulate,
+                       block == blocks.count - 1, tile_buffer);
         }
       }
     }

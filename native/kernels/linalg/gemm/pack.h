@@ -122,9 +122,9 @@ struct StridedC {
   const T* bias = nullptr;
   int64_t bias_stride = 0;
 
-  T* at(int64_t i, int64_t j, int64_t, int64_t& row_stride) const {
+  T* at(int64_t i, int64_t j, int64_t cols, int64_t whole, int64_t& row_stride) const {
     row_stride = row;
-    return col == 1 ? data + i * row + j : nullptr;
+    return col == 1 && cols == whole ? data + i * row + j : nullptr;
   }
   void read(T* tile, int64_t i, int64_t j, int64_t rows, int64_t cols) const {
     for (int64_t r = 0; r < rows; ++r) {
