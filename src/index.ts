@@ -13,6 +13,14 @@ export * from './ops/index.js';
 
 // autograd
 export { backward, type BackwardOptions } from './autograd/backward.js';
+export {
+  gradcheck,
+  gradgradcheck,
+  numericalGrad,
+  type GradcheckOptions,
+  type GradcheckReport,
+  type TensorFunction,
+} from './autograd/gradcheck.js';
 export { grad, gradients, valueAndGrad, vjp, type GradientsOptions } from './autograd/grad.js';
 export { enableGrad, noGrad } from './tensor/mode.js';
 

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { scope, type DType } from '../../src/index.js';
+import { bitsOf, bytes, call, difference } from '../helpers/calls.js';
+import { drawInputs, toTensors, type Drawn } from '../helpers/draw.js';
+import { guard } from '../helpers/guards.js';
+import { lay, placements, spread, toPlain, type Laid, type Placement } from '../helpers/layouts.js';
+import { caseName, dtypesOf, rows, type TableCase, type TableRow } from '../table/index.js';
+
+const names = Object.keys(placements) as Placement[];
+
+/** Results and gradients from these inputs, compared bit for bit with those from contiguous copies. */
+function compare(row: TableRow, one: TableCase, dtype: DType, laid: readonly Laid[], plain: readonly Drawn[], how: string): void {
+  scope(() => {
+    const want = bitsOf(row, one, dtype, toTensors(plain));
+    const got = bitsOf(
+      row,
+      one,
+      dtype,
+      laid.map(({ tensor }) => tensor),
+    );
+    expect(difference('result', got.outs, want.outs) ?? difference('gradient', got.grads, want.grads), `${how} ${dtype}`).toBeNull();
+    for (const one of laid) one.verify();
+  });
+}
+
+describe.each(rows)('$name does not care how its inputs lie in memory', (row) => {
+  it.each(row.cases.map((one) => [caseName(one), one] as const))('%s', (_, one) => {
+    for (const dtype of dtypesOf(row)) {
+      const drawn = drawInputs(row, one, dtype);
+      names.forEach((name, k) => {
+        scope(() =>
+          compare(
+            row,
+            one,
+            dtype,
+            drawn.map((x) => lay(x, name)),
+            drawn,
+            name,
+          ),
+        );
+        if (drawn.length < 2) return;
+        const mixed = (i: number): Placement => names[(i + k) % names.length]!;
+        scope(() =>
+          compare(
+            row,
+            one,
+            dtype,
+            drawn.map((x, i) => lay(x, mixed(i))),
+            drawn,
+            `input i ${drawn.map((__, i) => mixed(i)).join()}`,
+          ),
+        );
+      });
+      scope(() => {
+        const spreads = drawn.map(spread);
+        if (spreads.every((s) => s === null)) return;
+        const laid = drawn.map((x, i) => spreads[i]?.laid ?? toPlain(x));
+        const plain = drawn.map((x, i) => spreads[i]?.contiguous ?? x);
+        compare(row, one, dtype, laid, plain, 'stride 0');
+      });
+    }
+  });
+
+  it('writes all of its results and nothing else', () => {
+    for (const dtype of dtypesOf(row)) {
+      for (const one of row.cases) {
+        scope(() => {
+          const drawn = drawInputs(row, one, dtype);
+          const clean = call(row, one, toTensors(drawn)).map(bytes);
+          const guards = guard(Math.max(64, ...clean.map((b) => b.length)));
+          const outs = call(row, one, toTensors(drawn));
+          expect(difference('result', outs.map(bytes), clean), `${dtype} ${caseName(one)}`).toBeNull();
+          guards.verify(outs.filter((out) => out.storage.bytes > 0));
+          guards.release();
+        });
+      }
+    }
+  });
+});
