@@ -1,38 +1,25 @@
-import { contiguousStrides, normalizeAxes, reducedShape } from '../../core/shape.js';
+import { isFloating } from '../../core/dtype.js';
 import { kernel } from '../../runtime/kernel.js';
-import { Handle } from '../../runtime/handle.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { apply, defineOp } from '../op.js';
-import { expand } from '../movement/expand.js';
-import { reshape } from '../movement/reshape.js';
+import { keptHandle, reduceAttrs, reducedSpec, spread, type ReduceAttrs, type ReduceOptions } from './axes.js';
 
 const forward = kernel('sum', [1, 1]);
-
-export interface ReduceOptions {
-  /** Axes to reduce; all of them unless said otherwise. */
-  readonly axis?: number | readonly number[];
-  /** Keep reduced axes with size 1. */
-  readonly keepdims?: boolean;
-}
-
-interface SumAttrs {
-  readonly axes: readonly number[];
-  readonly keepdims: boolean;
-}
 
 export const sumOp = defineOp({
   name: 'sum',
   inputs: ['x'],
-  infer: ({ x }, { axes, keepdims }: SumAttrs) => ({ shape: reducedShape(x.shape, axes, keepdims), dtype: x.dtype }),
-  forward: ({ x }, out, { axes }) => {
-    const kept = reducedShape(x.shape, axes, true);
-    forward([x], [new Handle(out.storage, out.dtype, kept, contiguousStrides(kept), out.offset)]);
-  },
+  infer: ({ x }, attrs: ReduceAttrs) => reducedSpec(x, attrs, isFloating(x.dtype) ? x.dtype : 'i64'),
+  forward: ({ x }, out, { axes }) => forward([x], [keptHandle(x, out, axes)]),
   saves: [],
-  vjp: (g, _saved, { axes }, { x }) => ({ x: () => expand(reshape(g, reducedShape(x.shape, axes, true)), x.shape) }),
+  vjp: (g, _saved, { axes }, { x }) => ({ x: () => spread(g, x.shape, axes) }),
 });
 
-/** y = the sum of x over `axis`. x [...] -> x's shape without those axes. Throws ShapeError on an axis that x does not have. */
-export function sum(x: Tensor, { axis, keepdims = false }: ReduceOptions = {}): Tensor {
-  return apply(sumOp, { x }, { axes: normalizeAxes('sum', axis, x.shape), keepdims });
+/**
+ * y = the sum of x over `axis`. x [...] -> x's shape without those axes; i32, u8 and bool give i64. The sum of nothing is 0.
+ * Blocked pairwise summation in an order that depends on shape and strides alone; the error grows with the logarithm of the count.
+ * Throws ShapeError on an axis that x does not have.
+ */
+export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
+  return apply(sumOp, { x }, reduceAttrs('sum', x, options));
 }

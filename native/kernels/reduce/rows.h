@@ -1,0 +1,121 @@
+#pragma once
+// Reductions whose innermost axis is reduced, and those where nothing is contiguous.
+#include "kernels/reduce/plan.h"
+#include "simd/parallel.h"
+
+namespace chainrule::CR_ISA {
+
+/// Shorter contiguous runs are gathered into blocks with their neighbours.
+inline constexpr int64_t kShortestRun = 64;
+
+/// How the elements of one result are cut into blocks: every contiguous run by itself, or all in order through a buffer.
+struct RowCut {
+  bool in_place;
+  int64_t run;             // elements of the innermost reduced axis
+  int64_t blocks_per_run;  // when in place
+  int64_t blocks;
+};
+CR_INLINE RowCut cut_rows(const Reduction& plan) {
+  const AxisGroup& reduced = plan.reduced;
+  RowCut cut;
+  cut.run = reduced.shape[reduced.rank - 1];
+  cut.in_place = reduced.x[reduced.rank - 1] == 1 && (cut.run >= kShortestRun || cut.run == plan.count);
+  cut.blocks_per_run = (cut.run + kBlockElements - 1) / kBlockElements;
+  if (plan.count == 0) {
+    cut.blocks = 0;
+  } else if (cut.in_place) {
+    cut.blocks = plan.count / cut.run * cut.blocks_per_run;
+  } else {
+    cut.blocks = (plan.count + kBlockElements - 1) / kBlockElements;
+  }
+  return cut;
+}
+
+/// Copies `n` elements of the reduced axes, from the `first` on, to `buffer`.
+template <class T>
+CR_INLINE void gather(const AxisGroup& reduced, const T* x, int64_t first, int64_t n, T* buffer) {
+  const int32_t last = reduced.rank - 1;
+  const int64_t run = reduced.shape[last], stride = reduced.x[last];
+  Position at = position_at(reduced, last, first / run);
+  int64_t skip = first % run;
+  for (int64_t done = 0; done < n;) {
+    const int64_t piece = run - skip < n - done ? run - skip : n - done;
+    const T* from = x + at.x + skip * stride;
+    for (int64_t i = 0; i < piece; ++i) buffer[done + i] = from[i * stride];
+    done += piece;
+    skip = 0;
+    advance(reduced, last, at);
+  }
+}
+
+/// The tree over blocks begin..end-1 of the result whose elements begin at x; `c` is its constant.
+template <class Op, class A, class T>
+CR_INLINE Lanes<A> reduce_blocks(const Reduction& plan, const RowCut& cut, const T* x, A c, int64_t begin, int64_t end) {
+  if (begin == end) return identity_lanes<Op, A>();
+  const auto map = [c](Vec<A> v) { return Op::map(v, splat<Vec<A>>(c)); };
+  const int32_t last = plan.reduced.rank - 1;
+  BlockTree<Op, A> tree;
+  tree.pushed = 0;
+  if (cut.in_place) {
+    Position run = position_at(plan.reduced, last, begin / cut.blocks_per_run);
+    int64_t start = begin % cut.blocks_per_run * kBlockElements;
+    for (int64_t b = begin; b < end; ++b) {
+      const int64_t n = cut.run - start < kBlockElements ? cut.run - start : kBlockElements;
+      tree_push(tree, reduce_lanes<Op, A>(x + run.x + start, n, map));
+      start += n;
+      if (start == cut.run) {
+        start = 0;
+        advance(plan.reduced, last, run);
+      }
+    }
+  } else {
+    T buffer[kBlockElements];
+    for (int64_t b = begin; b < end; ++b) {
+      const int64_t first = b * kBlockElements;
+      const int64_t n = plan.count - first < kBlockElements ? plan.count - first : kBlockElements;
+      gather(plan.reduced, x, first, n, buffer);
+      tree_push(tree, reduce_lanes<Op, A>(buffer, n, map));
+    }
+  }
+  return tree_total(tree);
+}
+
+template <class Op, class A, class Y>
+CR_INLINE void store_result(Y* y, const Lanes<A>& lanes, int64_t count) {
+  const Vec<A> value = splat<Vec<A>>(fold_lanes<Op, A>(lanes));
+  *y = static_cast<Y>(Op::finish(value, splat<Vec<A>>(static_cast<A>(count)))[0]);
+}
+
+template <class Op, class A, class T, class Y>
+CR_INLINE void reduce_rows(Context& ctx, const Reduction& plan, const T* x, const A* c, Y* y) {
+  const RowCut cut = cut_rows(plan);
+  const AxisGroup& kept = plan.kept;
+  const int64_t segment = segment_blocks(cut.blocks, plan.count / (cut.blocks > 0 ? cut.blocks : 1), plan.outputs);
+  if (segment == cut.blocks) {
+    const int64_t grain = plan.count >= kReduceGrain ? 1 : kReduceGrain / (plan.count + 16);
+    parallel_range(ctx, plan.outputs, grain, [&](int64_t begin, int64_t end) {
+      Position at = position_at(kept, kept.rank, begin);
+      for (int64_t i = begin; i < end; ++i, advance(kept, kept.rank, at)) {
+        store_result<Op, A>(y + at.y, reduce_blocks<Op, A>(plan, cut, x + at.x, c == nullptr ? A{} : c[at.c], 0, cut.blocks), plan.count);
+      }
+    });
+    return;
+  }
+  const int64_t segments = (cut.blocks + segment - 1) / segment;
+  Lanes<A>* parts = scratch<Lanes<A>>(ctx, plan.outputs * segments);
+  parallel_units(ctx, plan.outputs * segments, [&](int64_t unit, int) {
+    const Position at = position_at(kept, kept.rank, unit / segments);
+    const int64_t begin = unit % segments * segment;
+    const int64_t end = begin + segment < cut.blocks ? begin + segment : cut.blocks;
+    parts[unit] = reduce_blocks<Op, A>(plan, cut, x + at.x, c == nullptr ? A{} : c[at.c], begin, end);
+  });
+  Position at = position_at(kept, kept.rank, 0);
+  for (int64_t i = 0; i < plan.outputs; ++i, advance(kept, kept.rank, at)) {
+    BlockTree<Op, A> tree;
+    tree.pushed = 0;
+    for (int64_t s = 0; s < segments; ++s) tree_push(tree, parts[i * segments + s]);
+    store_result<Op, A>(y + at.y, tree_total(tree), plan.count);
+  }
+}
+
+}  // namespace chainrule::CR_ISA

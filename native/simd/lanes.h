@@ -1,0 +1,215 @@
+#pragma once
+// Reductions in a fixed order, whatever the width of a register: element i of a block goes to virtual lane i % 16, lanes are folded by a
+// fixed tree, and so are blocks of 4096 elements. Sums have the same bits for any number of threads and on every instruction set, and an
+// error that grows with the logarithm of their length.
+#include "simd/vec.h"
+
+namespace chainrule::CR_ISA {
+
+inline constexpr int kVirtualLanes = 16;
+inline constexpr int64_t kBlockElements = 4096;
+
+/// Sixteen lanes of A, in as many registers as that takes.
+template <class A>
+struct Lanes {
+  static constexpr int kParts = kVirtualLanes / kLanes<A>;
+  Vec<A> part[kParts];
+};
+
+/// kLanes<A> elements from p, converted to A.
+template <class A, class T>
+CR_INLINE Vec<A> load_as(const T* p) {
+  if constexpr (kDTypeOf<A> == kDTypeOf<T>) {
+    return load(p);
+  } else {
+    typedef T Source __attribute__((vector_size(sizeof(T) * kLanes<A>)));
+    Source v;
+    std::memcpy(&v, p, sizeof v);
+    return __builtin_convertvector(v, Vec<A>);
+  }
+}
+/// A `bool` tensor holds bytes; vectors have no bool elements.
+template <class A>
+CR_INLINE Vec<A> load_as(const bool* p) {
+  return load_as<A>(reinterpret_cast<const uint8_t*>(p));
+}
+
+/// -1 in the lanes of register `part` that lie below n, counted over all sixteen.
+template <class V>
+CR_INLINE IntVec<V> lanes_below(int part, int64_t n) {
+  using I = IntVec<V>;
+  constexpr int lanes = kLanes<Scalar<V>>;
+  I index = {};
+  for (int i = 0; i < lanes; ++i) index[i] = static_cast<Scalar<I>>(i);
+  return index < splat<I>(static_cast<Scalar<I>>(n - part * lanes));
+}
+
+template <class Op, class A>
+CR_INLINE Lanes<A> identity_lanes() {
+  Lanes<A> all;
+#pragma GCC unroll 8
+  for (int k = 0; k < Lanes<A>::kParts; ++k) all.part[k] = Op::template identity<Vec<A>>();
+  return all;
+}
+
+template <class Op, class A>
+CR_INLINE Lanes<A> join_lanes(const Lanes<A>& a, const Lanes<A>& b) {
+  Lanes<A> both;
+#pragma GCC unroll 8
+  for (int k = 0; k < Lanes<A>::kParts; ++k) both.part[k] = Op::join(a.part[k], b.part[k]);
+  return both;
+}
+
+/// Lane i of the result is lane i + Step (modulo the number of lanes) of v.
+template <int Step, class V>
+CR_INLINE V rotate_lanes(V v) {
+  constexpr int n = kLanes<Scalar<V>>;
+  constexpr int s = Step;
+  if constexpr (n == 2) {
+    return __builtin_shufflevector(v, v, s % n, (s + 1) % n);
+  } else if constexpr (n == 4) {
+    return __builtin_shufflevector(v, v, s % n, (s + 1) % n, (s + 2) % n, (s + 3) % n);
+  } else if constexpr (n == 8) {
+    return __builtin_shufflevector(v, v, s % n, (s + 1) % n, (s + 2) % n, (s + 3) % n, (s + 4) % n, (s + 5) % n, (s + 6) % n, (s + 7) % n);
+  } else {
+    static_assert(n == 16);
+    return __builtin_shufflevector(v, v, s % n, (s + 1) % n, (s + 2) % n, (s + 3) % n, (s + 4) % n, (s + 5) % n, (s + 6) % n, (s + 7) % n,
+                                   (s + 8) % n, (s + 9) % n, (s + 10) % n, (s + 11) % n, (s + 12) % n, (s + 13) % n, (s + 14) % n,
+                                   (s + 15) % n);
+  }
+}
+
+/// Lane i joined with lane i + 8, then + 4, + 2, + 1.
+template <class Op, class A>
+CR_INLINE A fold_lanes(Lanes<A> all) {
+  constexpr int lanes = kLanes<A>;
+#pragma GCC unroll 4
+  for (int half = Lanes<A>::kParts / 2; half > 0; half /= 2) {
+#pragma GCC unroll 4
+    for (int k = 0; k < half; ++k) all.part[k] = Op::join(all.part[k], all.part[k + half]);
+  }
+  Vec<A> v = all.part[0];
+  if constexpr (lanes > 8) v = Op::join(v, rotate_lanes<8>(v));
+  if constexpr (lanes > 4) v = Op::join(v, rotate_lanes<4>(v));
+  if constexpr (lanes > 2) v = Op::join(v, rotate_lanes<2>(v));
+  return Op::join(v, rotate_lanes<1>(v))[0];
+}
+
+/// Lanes of map(x[i]) for i < n, joined by Op. Op has identity<V>() and join(V, V).
+template <class Op, class A, class T, class Map>
+CR_INLINE Lanes<A> reduce_lanes(const T* x, int64_t n, Map map) {
+  constexpr int parts = Lanes<A>::kParts, lanes = kLanes<A>;
+  Lanes<A> sum = identity_lanes<Op, A>();
+  int64_t i = 0;
+  for (; i + kVirtualLanes <= n; i += kVirtualLanes) {
+#pragma GCC unroll 8
+    for (int k = 0; k < parts; ++k) sum.part[k] = Op::join(sum.part[k], map(load_as<A>(x + i + k * lanes)));
+  }
+  if (i < n) {
+    T rest[kVirtualLanes] = {};
+    std::memcpy(rest, x + i, static_cast<size_t>(n - i) * sizeof(T));
+    for (int k = 0; k < parts; ++k) {
+      const Vec<A> value =
+          select<Vec<A>>(lanes_below<Vec<A>>(k, n - i), map(load_as<A>(rest + k * lanes)), Op::template identity<Vec<A>>());
+      sum.part[k] = Op::join(sum.part[k], value);
+    }
+  }
+  return sum;
+}
+
+/// The tree over blocks: pairs, pairs of pairs, and so on, as a binary counter. Whole subtrees (2^k blocks that begin at a multiple of 2^k)
+/// may be computed apart and pushed as one: the result is the same.
+template <class Op, class A>
+struct BlockTree {
+  static constexpr int kLevels = 48;
+  Lanes<A> level[kLevels];
+  int64_t pushed;
+};
+template <class Op, class A>
+CR_INLINE void tree_push(BlockTree<Op, A>& tree, Lanes<A> block) {
+  int depth = 0;
+  for (int64_t i = tree.pushed++; i & 1; i >>= 1) block = join_lanes<Op>(tree.level[depth++], block);
+  tree.level[depth] = block;
+}
+template <class Op, class A>
+CR_INLINE Lanes<A> tree_total(const BlockTree<Op, A>& tree) {
+  if (tree.pushed == 0) return identity_lanes<Op, A>();
+  int depth = __builtin_ctzll(static_cast<unsigned long long>(tree.pushed));
+  Lanes<A> total = tree.level[depth];
+  for (++depth; tree.pushed >> depth; ++depth) {
+    if (tree.pushed >> depth & 1) total = join_lanes<Op>(tree.level[depth], total);
+  }
+  return total;
+}
+
+/// Op over map(x[0..n)): blocks of 4096, sixteen lanes in each, trees above. The reduction of one contiguous row.
+template <class Op, class A, class T, class Map>
+CR_INLINE A reduce_row(const T* x, int64_t n, Map map) {
+  if (n <= kBlockElements) return fold_lanes<Op, A>(reduce_lanes<Op, A>(x, n, map));
+  BlockTree<Op, A> tree;
+  tree.pushed = 0;
+  for (int64_t i = 0; i < n; i += kBlockElements) {
+    tree_push(tree, reduce_lanes<Op, A>(x + i, n - i < kBlockElements ? n - i : kBlockElements, map));
+  }
+  return fold_lanes<Op, A>(tree_total(tree));
+}
+
+// ---- what is joined ----
+struct JoinSum {
+  template <class V>
+  static V identity() {
+    return V{};
+  }
+  template <class V>
+  static V join(V a, V b) {
+    return a + b;
+  }
+};
+struct JoinProduct {
+  template <class V>
+  static V identity() {
+    return splat<V>(1);
+  }
+  template <class V>
+  static V join(V a, V b) {
+    return a * b;
+  }
+};
+
+/// Smallest and largest value of a type; infinities for floats.
+template <class T>
+inline constexpr T kHighest = static_cast<T>(kDTypeOf<T> == DType::i64 ? 0x7fffffffffffffffLL : 0x7fffffffLL);
+template <>
+inline constexpr float kHighest<float> = __builtin_inff();
+template <>
+inline constexpr double kHighest<double> = __builtin_inf();
+template <class T>
+inline constexpr T kLowest = static_cast<T>(-kHighest<T> - 1);
+template <>
+inline constexpr float kLowest<float> = -__builtin_inff();
+template <>
+inline constexpr double kLowest<double> = -__builtin_inf();
+
+/// NaN wins.
+struct JoinMax {
+  template <class V>
+  static V identity() {
+    return splat<V>(kLowest<Scalar<V>>);
+  }
+  template <class V>
+  static V join(V a, V b) {
+    return max(a, b);
+  }
+};
+struct JoinMin {
+  template <class V>
+  static V identity() {
+    return splat<V>(kHighest<Scalar<V>>);
+  }
+  template <class V>
+  static V join(V a, V b) {
+    return min(a, b);
+  }
+};
+
+}  // namespace chainrule::CR_ISA
