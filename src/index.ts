@@ -10,6 +10,8 @@ export { fromArray, tensor, type NestedArray } from './create/tensor.js';
 
 // ops
 export * from './ops/index.js';
+export type { Conv1dOptions } from './ops/conv/conv1d.js';
+export type { Conv2dOptions } from './ops/conv/geometry.js';
 
 // autograd
 export { backward, type BackwardOptions } from './autograd/backward.js';

@@ -26,11 +26,9 @@ export interface ConvAttrs {
 export const convParams = ['strideH', 'strideW', 'padH', 'padW', 'dilationH', 'dilationW', 'groups'];
 
 function pair(op: string, name: string, value: Pair, low: number): readonly [number, number] {
-  const both: unknown = typeof value === 'number' ? [value, value] : value;
-  if (Array.isArray(both) && both.length === 2 && both.every((n) => Number.isSafeInteger(n) && n >= low)) {
-    const [h, w] = both as [number, number];
-    return [h, w];
-  }
+  const both: readonly [number, number] = typeof value === 'number' ? [value, value] : value;
+  const fits = Array.isArray(both) && both.length === 2 && both.every((n) => Number.isSafeInteger(n) && n >= low);
+  if (fits) return both;
   throw new ArgumentError(op, `${name} must be a whole number >= ${low} or a pair of them, got ${JSON.stringify(value)}`);
 }
 

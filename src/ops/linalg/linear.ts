@@ -37,8 +37,8 @@ export const linearNoBiasOp = defineOp({
   inputs: ['x', 'weight'],
   infer: ({ x, weight }) => linearSpec(x, weight),
   forward: ({ x, weight }, out) => {
-    const [n, k] = weight.shape as [number, number];
-    const turned = new Handle(weight.storage, weight.dtype, [k, n], [weight.strides[1] ?? 1, weight.strides[0] ?? 1], weight.offset);
+    const { storage, dtype, shape, strides, offset } = weight;
+    const turned = new Handle(storage, dtype, [...shape].reverse(), [...strides].reverse(), offset);
     multiply([asMatrix(x), turned], [asMatrix(out)]);
   },
   saves: ['x', 'weight'],
