@@ -21,12 +21,24 @@ function sourcesHash() {
   return hashOf(['native', 'CMakeLists.txt'], words);
 }
 
-/** A build folder that was copied or moved with its clone still names the old place, and CMake refuses it. */
-function discardForeign(folder) {
+/** One entry of a build folder's CMake cache. */
+function cached(folder, name) {
   const cache = join(folder, 'CMakeCache.txt');
-  if (!existsSync(cache)) return;
-  const home = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(readFileSync(cache, 'utf8'))?.[1];
-  if (home === undefined || resolve(home) !== resolve(root)) rmSync(folder, { recursive: true, force: true });
+  if (!existsSync(cache)) return undefined;
+  return new RegExp(`^${name}:\\w+=(.*)$`, 'm').exec(readFileSync(cache, 'utf8'))?.[1];
+}
+
+/** CMake refuses a build folder that was copied or moved with its clone, or whose ninja is gone: such a folder is thrown away. */
+function discardForeign(folder) {
+  const home = cached(folder, 'CMAKE_HOME_DIRECTORY');
+  const ninja = cached(folder, 'CMAKE_GENERATOR') === 'Ninja' ? cached(folder, 'CMAKE_MAKE_PROGRAM') : undefined;
+  const moved = home !== undefined && resolve(home) !== resolve(root);
+  if (moved || (ninja !== undefined && !existsSync(ninja))) rmSync(folder, { recursive: true, force: true });
+}
+
+/** cmake-js prefers ninja; a folder that began with make stays with make. */
+function generatorOption(folder) {
+  return cached(folder, 'CMAKE_GENERATOR') === 'Unix Makefiles' ? ['--prefer-make'] : [];
 }
 
 /** Options of an earlier development build stay in CMake's cache; forgetting them brings back the defaults of CMakeLists.txt. */
@@ -67,7 +79,8 @@ export async function buildNative(args = [], { quiet = false, defaults = false, 
   const plain = out < 0 && !args.some((arg) => arg.startsWith('--CD'));
   if (out < 0 && !plain) rmSync(stamp, { force: true });
   // `cmake-js build` alone would not look at changed options.
-  const worked = (await cmakeJs(['configure', ...args], quiet)) && (configureOnly || (await cmakeJs(['build', ...args], quiet)));
+  const options = [...generatorOption(folder), ...args];
+  const worked = (await cmakeJs(['configure', ...options], quiet)) && (configureOnly || (await cmakeJs(['build', ...options], quiet)));
   if (worked && plain && defaults) writeStamp(stamp, hash);
   return worked;
 }

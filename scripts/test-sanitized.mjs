@@ -42,7 +42,7 @@ const env = {
   LD_PRELOAD: kind.libraries.map(library).join(' '),
   ASAN_OPTIONS: 'detect_leaks=0:detect_stack_use_after_return=0',
   UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
-  TSAN_OPTIONS: 'halt_on_error=0:exitcode=66',
+  TSAN_OPTIONS: `halt_on_error=0:exitcode=66:suppressions='${join(root, 'test', 'stress', 'tsan.supp')}'`,
 };
 const tests = given.length > 0 ? given : kind.tests.filter((path) => existsSync(join(root, path)));
 const run = spawnSync(process.execPath, kind.command(tests), { cwd: root, env, stdio: 'inherit' });
