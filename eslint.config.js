@@ -12,11 +12,13 @@ const houseSyntax = [
   { selector: 'TSEnumDeclaration', message: 'Use a union of literals.' },
 ];
 
-// `as const` is no cast, and `shape[i] as number` says what a loop's bounds have already said.
+// `as const` is no cast; `shape[i] as number` says what a loop's bounds have said, `shape as [number, number]` what `infer` has checked.
 const isConst = ":has(> TSTypeReference > Identifier[name='const'])";
 const isElement = ":matches([expression.type='MemberExpression'][expression.computed=true][typeAnnotation.type='TSNumberKeyword'])";
+const isTuple =
+  ":matches([typeAnnotation.type='TSTupleType'], [typeAnnotation.type='TSTypeOperator'][typeAnnotation.typeAnnotation.type='TSTupleType'])";
 const noCasts = {
-  selector: `TSAsExpression:not(${isConst}):not(${isElement})`,
+  selector: `TSAsExpression:not(${isConst}):not(${isElement}):not(${isTuple})`,
   message: 'No casts here: they live in the generic heart only.',
 };
 

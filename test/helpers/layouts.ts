@@ -1,5 +1,5 @@
 /** The same values in other places: strided windows on larger storages whose other elements are poison. */
-import { type DType, type Tensor } from '../../src/index.js';
+import type { DType, Tensor } from '../../src/index.js';
 import { viewHandle } from '../../src/tensor/tensor.js';
 import { bytes } from './calls.js';
 import { isFloat, toTensor, type Drawn } from './draw.js';
