@@ -6,12 +6,17 @@ export { Tensor } from './tensor/tensor.js';
 export type { DataArray, DType } from './core/dtype.js';
 export type { Shape } from './core/shape.js';
 export { full, ones, zeros, type CreateOptions } from './create/fill.js';
+export { rand, randint, randn, randperm, type NormalOptions, type UniformOptions } from './create/random.js';
 export { fromArray, tensor, type NestedArray } from './create/tensor.js';
 
 // ops
 export * from './ops/index.js';
 export type { Conv1dOptions } from './ops/conv/conv1d.js';
 export type { Conv2dOptions } from './ops/conv/geometry.js';
+export { cat, stack } from './ops/movement/cat.js';
+
+// random numbers
+export { getRngState, manualSeed, setRngState, type RngState } from './runtime/random.js';
 
 // autograd
 export { backward, type BackwardOptions } from './autograd/backward.js';

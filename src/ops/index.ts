@@ -24,9 +24,17 @@ export { clone, contiguous } from './movement/contiguous.js';
 export { expand } from './movement/expand.js';
 export { permute, transpose } from './movement/permute.js';
 export { reshape } from './movement/reshape.js';
+export { flip, narrow, slice, type Range } from './movement/slice.js';
+export { squeeze, unsqueeze } from './movement/squeeze.js';
 
 // index
 
 // pool
+export { adaptiveAvgPool2d, avgPool2d, type AvgPoolOptions } from './pool/avg-pool2d.js';
+export { adaptiveMaxPool2d, maxPool2d } from './pool/max-pool2d.js';
+export type { Pair, PoolOptions } from './pool/window.js';
 
 // random
+export { bernoulli } from './random/bernoulli.js';
+export { dropout, type DropoutOptions } from './random/dropout.js';
+export { normal_, uniform_ } from './random/in-place.js';

@@ -1,0 +1,209 @@
+// Mean over windows, and its gradient (which is its own transpose, so that the gradient's gradient is the mean again). Sums go down the
+// columns first, then along the row: a fixed order, the same for every instruction set.
+#include "kernels/pool/window.h"
+#include "simd/shuffle.h"
+
+namespace chainrule::CR_ISA {
+
+struct AvgPool {
+  PoolAxis h, w;
+  bool include_pad;
+};
+
+/// `large` is the side with the windows' inputs, `small` has one element a window.
+template <class A, class B>
+CR_INLINE AvgPool avg_geometry(const Planes<A>& large, const Planes<B>& small, const double* p) {
+  const bool adaptive = p[7] != 0;
+  const AvgPool pool{{large.height, small.height, int64_t(p[0]), int64_t(p[2]), int64_t(p[4]), 1, adaptive},
+                     {large.width, small.width, int64_t(p[1]), int64_t(p[3]), int64_t(p[5]), 1, adaptive},
+                     p[6] != 0};
+  CR_CHECK(pool.h.kernel >= 1 && pool.w.kernel >= 1 && pool.h.stride >= 1 && pool.w.stride >= 1 && pool.h.pad >= 0 && pool.w.pad >= 0);
+  return pool;
+}
+
+/// Number of elements along the axis that output o is divided by.
+CR_INLINE int64_t window_count(const PoolAxis& a, int64_t o, bool include_pad) {
+  const Window inside = window_of(a, o);
+  if (!include_pad || a.adaptive) return inside.end > inside.begin ? inside.end - inside.begin : 1;
+  const int64_t start = window_start(a, o), end = start + a.kernel;
+  return (end < a.in + a.pad ? end : a.in + a.pad) - start;
+}
+
+template <class T>
+CR_INLINE const T* column_counts(Context& ctx, const AvgPool& pool) {
+  T* counts = scratch<T>(ctx, pool.w.out + kLanes<T>);
+  for (int64_t o = 0; o < pool.w.out; ++o) counts[o] = static_cast<T>(window_count(pool.w, o, pool.include_pad));
+  for (int64_t o = pool.w.out; o < pool.w.out + kLanes<T>; ++o) counts[o] = T{1};
+  return counts;
+}
+
+/// Sum of n contiguous elements: element i goes to virtual lane i % 16, the lanes are added as a tree.
+template <class T>
+CR_INLINE T sum_contiguous(const T* x, int64_t n) {
+  T lane[16];
+  Vec<T> sums[16 / kLanes<T>] = {};
+  for (int64_t i = 0; i < n; i += 16) {
+    for (int part = 0; part < 16 / kLanes<T>; ++part) {
+      const int64_t at = i + part * kLanes<T>;
+      if (at + kLanes<T> <= n) {
+        sums[part] += load(x + at);
+      } else if (at < n) {
+        sums[part] += load_partial(x + at, n - at);
+      }
+    }
+  }
+  std::memcpy(lane, sums, sizeof lane);
+  for (int width = 8; width >= 1; width /= 2) {
+    for (int i = 0; i < width; ++i) lane[i] += lane[i + width];
+  }
+  return lane[0];
+}
+
+/// Means along the row of column sums at stride 1 or 2, a vector of outputs at a time.
+template <int Stride, class T>
+CR_INLINE void mean_along_row(const PoolAxis& w, const T* row, const T* counts, T row_count, T* y) {
+  constexpr int64_t lanes = kLanes<T>;
+  const auto tap = [](const T* p) {
+    if constexpr (Stride == 1) return load(p);
+    if constexpr (Stride == 2) return evens(load(p), load(p + lanes));
+  };
+  for (int64_t o = 0; o < w.out; o += lanes) {
+    Vec<T> sum = tap(row + o * Stride);
+    for (int64_t k = 1; k < w.kernel; ++k) sum += tap(row + o * Stride + k);
+    const Vec<T> mean = sum / (load(counts + o) * splat<Vec<T>>(row_count));
+    if (w.out - o >= lanes) {
+      store(y + o, mean);
+    } else {
+      store_partial(y + o, mean, w.out - o);
+    }
+  }
+}
+
+template <class T>
+CR_INLINE void mean_along_row_any(const PoolAxis& w, const T* inside, const T* counts, T row_count, T* y) {
+  for (int64_t o = 0; o < w.out; ++o) {
+    const Window window = window_of(w, o);
+    T sum = 0;
+    for (int64_t i = window.begin; i < window.end; ++i) sum = i == window.begin ? inside[i] : sum + inside[i];
+    y[o] = sum / (counts[o] * row_count);
+  }
+}
+
+/// to[i] += from[i * stride], or = when `first`.
+template <class T>
+CR_INLINE void add_row(T* to, const T* from, int64_t stride, int64_t count, bool first) {
+  if (first) {
+    for (int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
+  } else if (stride == 1) {
+    int64_t i = 0;
+    for (; i + kLanes<T> <= count; i += kLanes<T>) store(to + i, load(to + i) + load(from + i));
+    if (i < count) store_partial(to + i, load_partial(to + i, count - i) + load_partial(from + i, count - i), count - i);
+  } else {
+    for (int64_t i = 0; i < count; ++i) to[i] += from[i * stride];
+  }
+}
+
+/// x [..., H, W] -> y [..., OH, OW].
+template <class T>
+void avg_pool2d(Context& ctx, const Args& args) {
+  check_same_planes(args.in[0], args.out[0]);
+  const auto from = planes_of<const T>(args.in[0]);
+  const auto to = output_planes<T>(args.out[0]);
+  const AvgPool pool = avg_geometry(from, to, args.params);
+  const PoolAxis &h = pool.h, &w = pool.w;
+  const T* counts = column_counts<T>(ctx, pool);
+  const bool global = h.adaptive && to.height == 1 && to.width == 1;
+  const bool packed = from.stride == 1 && from.row_stride == from.width;
+  const int64_t area = from.height * from.width;
+  const int64_t size = global ? area : row_buffer_size<T>(w);
+  const int64_t reads = from.width * (h.adaptive ? from.height / to.height + 1 : h.kernel) + to.width * w.kernel;
+  for_each_row(ctx, from.count, to.height, reads, [&](int64_t begin, int64_t end, int worker) {
+    T* row = worker_scratch<T>(ctx, worker, size);
+    if (!global) std::memset(row, 0, static_cast<size_t>(size) * sizeof(T));
+    T* inside = row + w.pad;
+    for (int64_t at = begin; at < end; ++at) {
+      const T* x = plane(from, at / to.height);
+      const int64_t o = at % to.height;
+      T* y = plane(to, at / to.height) + o * to.width;
+      if (global) {
+        for (int64_t i = 0; i < area && !packed; ++i) row[i] = x[i / w.in * from.row_stride + i % w.in * from.stride];
+        y[0] = sum_contiguous(packed ? x : row, area) / static_cast<T>(area);
+        continue;
+      }
+      const Window rows = window_of(h, o);
+      if (rows.begin >= rows.end) std::memset(inside, 0, static_cast<size_t>(w.in) * sizeof(T));
+      for (int64_t i = rows.begin; i < rows.end; ++i) add_row(inside, x + i * from.row_stride, from.stride, w.in, i == rows.begin);
+      const T row_count = static_cast<T>(window_count(h, o, pool.include_pad));
+      if (!w.adaptive && w.stride == 1) {
+        mean_along_row<1>(w, row, counts, row_count, y);
+      } else if (!w.adaptive && w.stride == 2) {
+        mean_along_row<2>(w, row, counts, row_count, y);
+      } else {
+        mean_along_row_any(w, inside, counts, row_count, y);
+      }
+    }
+  });
+}
+
+/// The outputs whose windows hold input i.
+CR_INLINE Window windows_over(const PoolAxis& a, int64_t i) {
+  if (a.adaptive) return {i * a.out / a.in, ((i + 1) * a.out + a.in - 1) / a.in};
+  const int64_t past = i + a.pad - a.kernel;  // the last window start that is too early
+  const int64_t begin = past < 0 ? 0 : past / a.stride + 1, end = (i + a.pad) / a.stride + 1;
+  return {begin, end < a.out ? end : a.out};
+}
+
+/// gx[i] = the sum of row[o] over the windows o that hold i.
+template <class T>
+CR_INLINE void spread_row(const PoolAxis& w, const Window* windows, const T* row, T* gx) {
+  constexpr int64_t lanes = kLanes<T>;
+  if (!w.adaptive && w.kernel == 2 && w.stride == 2 && w.pad == 0 && w.in == 2 * w.out) {
+    int64_t o = 0;
+    for (; o + lanes <= w.out; o += lanes) {
+      const Vec<T> v = load(row + o);
+      store(gx + 2 * o, zip_low(v, v));
+      store(gx + 2 * o + lanes, zip_high(v, v));
+    }
+    for (; o < w.out; ++o) gx[2 * o] = gx[2 * o + 1] = row[o];
+    return;
+  }
+  for (int64_t i = 0; i < w.in; ++i) gx[i] = T{0};
+  for (int64_t o = 0; o < w.out; ++o) {
+    for (int64_t i = windows[o].begin; i < windows[o].end; ++i) gx[i] += row[o];
+  }
+}
+
+/// g [..., OH, OW] -> gx [..., H, W].
+template <class T>
+void avg_pool2d_grad(Context& ctx, const Args& args) {
+  check_same_planes(args.in[0], args.out[0]);
+  const auto from = planes_of<const T>(args.in[0]);
+  const auto to = output_planes<T>(args.out[0]);
+  const AvgPool pool = avg_geometry(to, from, args.params);
+  const PoolAxis &h = pool.h, &w = pool.w;
+  const T* counts = column_counts<T>(ctx, pool);
+  Window* windows = scratch<Window>(ctx, w.out);
+  for (int64_t o = 0; o < w.out; ++o) windows[o] = window_of(w, o);
+  for_each_row(ctx, to.count, to.height, to.width + 2 * w.out, [&](int64_t begin, int64_t end, int worker) {
+    T* row = worker_scratch<T>(ctx, worker, w.out);
+    for (int64_t at = begin; at < end; ++at) {
+      const T* g = plane(from, at / to.height);
+      T* gx = plane(to, at / to.height) + at % to.height * to.width;
+      const Window over = windows_over(h, at % to.height);
+      for (int64_t i = 0; i < w.out; ++i) row[i] = T{0};
+      for (int64_t o = over.begin; o < over.end; ++o) {
+        const T row_count = static_cast<T>(window_count(h, o, pool.include_pad));
+        for (int64_t i = 0; i < w.out; ++i) row[i] += g[o * from.row_stride + i * from.stride] / (counts[i] * row_count);
+      }
+      spread_row(w, windows, row, gx);
+    }
+  });
+}
+
+#define CR_AVG_PARAMS "kernelH,kernelW,strideH,strideW,padH,padW,includePad,adaptive"
+CR_REGISTER(avg_pool2d, (kernel_set(Registration{"avg_pool2d", DType::f32, kIsa, "T>T", CR_AVG_PARAMS, &avg_pool2d<float>},
+                                    Registration{"avg_pool2d", DType::f64, kIsa, "T>T", CR_AVG_PARAMS, &avg_pool2d<double>},
+                                    Registration{"avg_pool2d_grad", DType::f32, kIsa, "T>T", CR_AVG_PARAMS, &avg_pool2d_grad<float>},
+                                    Registration{"avg_pool2d_grad", DType::f64, kIsa, "T>T", CR_AVG_PARAMS, &avg_pool2d_grad<double>})));
+
+}  // namespace chainrule::CR_ISA

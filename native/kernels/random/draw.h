@@ -1,0 +1,78 @@
+#pragma once
+// From random bits to numbers, a tile at a time. Element i of a 32-bit type uses word i, of a 64-bit type words 2 i and 2 i + 1.
+#include "core/error.h"
+#include "simd/parallel.h"
+#include "simd/philox.h"
+
+namespace chainrule::CR_ISA {
+
+inline constexpr int64_t kDrawTile = 256;              // elements made at once; a multiple of what philox() makes
+inline constexpr int64_t kDrawGrain = 64 * kDrawTile;  // elements per unit of work
+
+/// Bits for one tile, as words of type W (32 or 64 bits).
+template <class W>
+struct DrawTile {
+  alignas(64) W words[kDrawTile];
+};
+
+CR_INLINE RandomStream random_stream(const double* params) { return {static_cast<uint64_t>(params[0]), static_cast<uint64_t>(params[1])}; }
+
+/// Words of type W for elements first .. first + kDrawTile - 1; first is a multiple of kDrawTile.
+template <class W>
+CR_INLINE void draw(const RandomStream& random, int64_t first, DrawTile<W>& tile) {
+  constexpr int64_t halves = sizeof(W) / 4;  // 32-bit words an element
+  auto block = static_cast<uint64_t>(first * halves / 4);
+  auto* to = reinterpret_cast<unsigned char*>(tile.words);
+  for (int64_t done = 0; done < kDrawTile * halves; done += kPhiloxWords, block += kLanes<uint64_t>) {
+    const auto [low, high] = philox(random, block);
+    std::memcpy(to + done * 4, &low, sizeof low);
+    std::memcpy(to + done * 4 + kVecBytes, &high, sizeof high);
+  }
+}
+
+/// Number of elements of a row-major output.
+CR_INLINE int64_t contiguous_size(const TensorView& view) {
+  int64_t size = 1;
+  for (int32_t d = view.rank - 1; d >= 0; --d) {
+    CR_CHECK(view.shape[d] <= 1 || view.strides[d] == size);
+    size *= view.shape[d];
+  }
+  return size;
+}
+
+/// body(tile, first, count) for every tile of n elements.
+template <class W, class Body>
+CR_INLINE void for_each_tile(Context& ctx, int64_t n, const RandomStream& random, Body body) {
+  parallel_range(ctx, n, kDrawGrain, [&](int64_t begin, int64_t end) {
+    DrawTile<W> tile;
+    for (int64_t first = begin; first < end; first += kDrawTile) {
+      draw(random, first, tile);
+      body(tile, first, end - first < kDrawTile ? end - first : kDrawTile);
+    }
+  });
+}
+
+/// Unsigned word of T's width.
+template <class T>
+using WordOf = typename UnsignedOf<sizeof(T)>::type;
+
+/// Uniform in [0, 1): 24 bits (f32), 53 bits (f64).
+CR_INLINE VF unit_interval(Vec<uint32_t> w) { return __builtin_convertvector((VI)(w >> 8), VF) * num<VF>(0x1p-24); }
+CR_INLINE VD unit_interval(VU64 w) {
+  const VU64 bits = w >> 11, exponent = splat<VU64>(0x4330000000000000u);  // 2^52
+  const VD high = (VD)((bits >> 32) | exponent) - num<VD>(0x1p52),
+           low = (VD)((bits & splat<VU64>(0xffffffffu)) | exponent) - num<VD>(0x1p52);
+  return (high * num<VD>(0x1p32) + low) * num<VD>(0x1p-53);
+}
+
+/// Uniform in (0, 1], for a logarithm: all 32 bits (f32), 52 bits (f64), plus half a step.
+CR_INLINE VF unit_positive(Vec<uint32_t> w) {
+  const VF high = __builtin_convertvector((VI)(w >> 16), VF), low = __builtin_convertvector((VI)(w << 16 >> 16), VF);
+  return fma(high, num<VF>(65536), low + num<VF>(0.5)) * num<VF>(0x1p-32);
+}
+CR_INLINE VD unit_positive(VU64 w) {
+  const VD one_to_two = (VD)((w >> 12) | splat<VU64>(0x3ff0000000000000u));
+  return (one_to_two - num<VD>(1)) + num<VD>(0x1p-53);
+}
+
+}  // namespace chainrule::CR_ISA

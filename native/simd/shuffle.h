@@ -1,0 +1,38 @@
+#pragma once
+// Lanes in another order, from two registers: constant shuffles, so that the compiler picks the instruction of each instruction set.
+#include <utility>
+
+#include "simd/vec.h"
+
+namespace chainrule::CR_ISA {
+
+/// Elements 0, 2, 4, ... (Odd = 0) or 1, 3, 5, ... (Odd = 1) of a followed by b.
+template <int Odd, class V, int... I>
+CR_INLINE V every_other(V a, V b, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(a, b, (2 * I + Odd)...);
+}
+template <class V>
+CR_INLINE V evens(V a, V b) {
+  return every_other<0>(a, b, std::make_integer_sequence<int, sizeof(V) / sizeof(a[0])>{});
+}
+template <class V>
+CR_INLINE V odds(V a, V b) {
+  return every_other<1>(a, b, std::make_integer_sequence<int, sizeof(V) / sizeof(a[0])>{});
+}
+
+/// a0 b0 a1 b1 ...: the first half (Half = 0) or the second (Half = 1) of the two interleaved.
+template <int Half, class V, int... I>
+CR_INLINE V zip_half(V a, V b, std::integer_sequence<int, I...>) {
+  constexpr int lanes = static_cast<int>(sizeof...(I));
+  return __builtin_shufflevector(a, b, (Half * lanes / 2 + I / 2 + (I % 2) * lanes)...);
+}
+template <class V>
+CR_INLINE V zip_low(V a, V b) {
+  return zip_half<0>(a, b, std::make_integer_sequence<int, sizeof(V) / sizeof(a[0])>{});
+}
+template <class V>
+CR_INLINE V zip_high(V a, V b) {
+  return zip_half<1>(a, b, std::make_integer_sequence<int, sizeof(V) / sizeof(a[0])>{});
+}
+
+}  // namespace chainrule::CR_ISA

@@ -1,0 +1,81 @@
+import { checkOptions } from '../../errors.js';
+import type { DType } from '../../core/dtype.js';
+import type { Shape } from '../../core/shape.js';
+import { kernel } from '../../runtime/kernel.js';
+import type { Tensor } from '../../tensor/tensor.js';
+import { apply, applyMulti, defineMultiOp, defineOp, floating } from '../op.js';
+import { adaptiveWindow, pooledShape, poolWindow, type Pair, type PoolOptions, type PoolWindow } from './window.js';
+
+const params = ['kernelH', 'kernelW', 'strideH', 'strideW', 'padH', 'padW', 'dilationH', 'dilationW', 'adaptive'];
+const forward = kernel('max_pool2d', [1, 2], params);
+const unpool = kernel('max_unpool2d', [2, 1]);
+const pick = kernel('max_pool2d_at', [2, 1]);
+
+/** Positions have the width of the values, so that a vector of one goes with a vector of the other. */
+function positionDType(dtype: DType): DType {
+  return dtype === 'f64' ? 'i64' : 'i32';
+}
+
+/** Values and where in its plane (row * W + column) each was found. */
+export const maxPool2dOp = defineMultiOp({
+  name: 'maxPool2d',
+  inputs: ['x'],
+  outputs: ['y', 'where'],
+  infer: ({ x }, window: PoolWindow) => {
+    const shape = pooledShape(x.shape, window);
+    return { y: { shape, dtype: floating('maxPool2d', x).dtype }, where: { shape, dtype: positionDType(x.dtype) } };
+  },
+  forward: ({ x }, { y, where }, { kernel: k, stride, padding, dilation, adaptive }) => {
+    forward([x], [y, where], [...k, ...stride, ...padding, ...dilation, adaptive ? 1 : 0]);
+  },
+  saves: ['where'],
+  vjp: ({ y: g }, { where }, _attrs, { x }) => ({ x: g === null ? null : () => scatterTo(g, where, x.shape) }),
+});
+
+/** The gradient of maxPool2d: g added at the positions that were found. */
+export const maxUnpool2dOp = defineOp({
+  name: 'maxUnpool2d',
+  inputs: ['g', 'where'],
+  infer: ({ g }, { shape }: { shape: Shape }) => ({ shape, dtype: g.dtype }),
+  forward: ({ g, where }, out) => unpool([g, where], [out]),
+  saves: ['where'],
+  vjp: (g, { where }) => ({ g: () => apply(maxPool2dAtOp, { x: g, where }, {}), where: null }),
+});
+
+/** x at the positions that were found: the gradient of the gradient. */
+export const maxPool2dAtOp = defineOp({
+  name: 'maxPool2dAt',
+  inputs: ['x', 'where'],
+  infer: ({ x, where }) => ({ shape: where.shape, dtype: x.dtype }),
+  forward: ({ x, where }, out) => pick([x, where], [out]),
+  saves: ['where'],
+  vjp: (g, { where }, _attrs, { x }) => ({ x: () => scatterTo(g, where, x.shape), where: null }),
+});
+
+function scatterTo(g: Tensor, where: Tensor, shape: Shape): Tensor {
+  return apply(maxUnpool2dOp, { g, where }, { shape });
+}
+
+/** The values of a max pooling; the positions are the graph's business. */
+export function maxPooled(x: Tensor, window: PoolWindow): Tensor {
+  const { y, where } = applyMulti(maxPool2dOp, { x }, window);
+  where.dispose();
+  return y;
+}
+
+/**
+ * y = the maximum of each window. x [N, C, H, W] or [C, H, W] float -> [.., OH, OW] with OH = floor((H + 2 padding - dilation (kernel - 1) - 1) / stride) + 1
+ * (ceil with ceilMode). NaN wins. The gradient goes to the first maximum in row-major order. Throws ShapeError or ArgumentError on sizes that do not fit.
+ */
+export function maxPool2d(x: Tensor, kernelSize: Pair, options: PoolOptions = {}): Tensor {
+  checkOptions('maxPool2d', options, ['stride', 'padding', 'dilation', 'ceilMode']);
+  return maxPooled(x, poolWindow('maxPool2d', x.shape, kernelSize, options));
+}
+
+/**
+ * Maxima of `size` nearly equal parts of each image: part i of n covers floor(i H / n) .. ceil((i + 1) H / n). x [N, C, H, W] or [C, H, W] float ->
+ * [.., size]; null keeps an axis. Throws ShapeError or ArgumentError.
+ */
+export function adaptiveMaxPool2d(x: Tensor, size: number | readonly [number | null, number | null]): Tensor {
+  return maxPooled(x, adaptiveWindow('adaptiveMaxPool2d', x.shape, size));
+}
