@@ -31,6 +31,9 @@ export {
 export { grad, gradients, valueAndGrad, vjp, type GradientsOptions } from './autograd/grad.js';
 export { enableGrad, noGrad } from './tensor/mode.js';
 
+// training
+export * as optim from './optim/index.js';
+
 // memory and engine
 export { engine, type EngineStats } from './runtime/engine.js';
 export { keep, scope } from './runtime/scope.js';

@@ -1,8 +1,6 @@
 #include "engine/executor.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
-#include <chrono>
 #include <csignal>
 #include <thread>
 
@@ -12,18 +10,6 @@
 
 namespace chainrule {
 
-namespace {
-
-/// Keeps this library in memory for good: Node unloads an addon when the last worker that loaded it ends, under the feet of our threads.
-void stay_loaded() {
-  Dl_info self{};
-  if (dladdr(reinterpret_cast<void*>(&stay_loaded), &self) != 0 && self.dli_fname != nullptr) {
-    dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
-  }
-}
-
-}  // namespace
-
 Executor::Executor() : wanted_threads_(default_thread_count()) {}
 
 Executor& Executor::instance() {
@@ -31,40 +17,21 @@ Executor& Executor::instance() {
   return *executor;
 }
 
-bool Executor::wait_for_room(double timeout_ms) {
-  const auto room = [&] { return queued_words_.load(std::memory_order_acquire) < kQueueWords; };
-  if (room()) return true;
-  std::unique_lock lock(mutex_);
-  return not_full_.wait_for(lock, std::chrono::duration<double, std::milli>(timeout_ms), room);
-}
-
-void Executor::submit(Item&& item) {
-  const size_t weight = item.weight();
+void Executor::submit(Item item) {
+  const size_t words = item.words.size() + kItemOverhead;
   bool wake = false;
   {
-    const std::lock_guard lock(mutex_);
-    if (!started_) start();
+    std::unique_lock lock(mutex_);
+    if (!started_) {
+      std::thread([this] { loop(); }).detach();
+      started_ = true;
+    }
+    not_full_.wait(lock, [&] { return queued_words_.load() < kQueueWords; });
     wake = queue_.empty();
     queue_.push_back(std::move(item));
-    queued_words_.fetch_add(weight, std::memory_order_release);
+    queued_words_.fetch_add(words);
   }
   if (wake) not_empty_.notify_one();
-}
-
-/// Starts the thread with all signals blocked: they belong to Node's main thread, ours and those that it starts must never run a handler.
-void Executor::start() {
-  stay_loaded();
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
-  try {
-    std::thread([this] { loop(); }).detach();
-    started_ = true;
-  } catch (...) {
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Item Executor::next() {
@@ -73,35 +40,28 @@ Item Executor::next() {
   not_empty_.wait(lock, [&] { return !queue_.empty(); });
   Item item = std::move(queue_.front());
   queue_.pop_front();
-  const size_t before = queued_words_.fetch_sub(item.weight());
+  const size_t before = queued_words_.fetch_sub(item.words.size() + kItemOverhead);
   if (before >= kQueueWords) not_full_.notify_all();
   return item;
 }
 
-/// Nothing that an item does may end the process: what is left to catch here is running out of memory while reporting an error.
-void Executor::run(const Item& item, ItemRunner& runner, ThreadPool& pool) {
-  try {
-    runner.run(item, pool);
-  } catch (...) {
-    item.session->complete(item.seq);
-  }
-}
-
 void Executor::loop() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
 #if defined(__linux__)
   pthread_setname_np(pthread_self(), "chainrule-exec");
 #endif
-  int pool_threads = threads();
-  auto pool = std::make_unique<ThreadPool>(pool_threads);
-  const auto runner = std::make_unique<ItemRunner>();
+  auto pool = std::make_unique<ThreadPool>(threads());
+  ItemRunner runner;
   for (;;) {
     const Item item = next();
-    if (pool_threads != threads()) {
+    if (pool->size() != threads()) {
       pool.reset();
-      pool_threads = threads();
-      pool = std::make_unique<ThreadPool>(pool_threads);
+      pool = std::make_unique<ThreadPool>(threads());
     }
-    run(item, *runner, *pool);
+    const std::lock_guard executing(item.session->executing);
+    if (!item.session->closed()) runner.run(item, *pool);
   }
 }
 

@@ -16,25 +16,14 @@ void Session::complete(uint64_t seq) {
 }
 
 void Session::complete_read(uint64_t seq, uint32_t error) {
+  bool first = false;
   {
     const std::lock_guard lock(mutex_);
+    first = done_.empty();
     done_.push_back({seq, error});
   }
   complete(seq);
-  notify();
-}
-
-void Session::report_skipped(uint32_t error) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (error == last_skipped_) return;  // one optimizer step skips many parameters for one reason
-    last_skipped_ = error;
-    done_.push_back({0, error});
-  }
-  notify();
-}
-
-void Session::notify() {
+  if (!first) return;
   const std::lock_guard lock(callback_mutex_);
   if (on_done_) on_done_();
 }
@@ -51,7 +40,12 @@ bool Session::wait(uint64_t seq, double timeout_ms) {
   if (ready() || spin_until(ready)) return true;
   waiters_.fetch_add(1, std::memory_order_seq_cst);
   std::unique_lock lock(mutex_);
-  const bool reached = progress_.wait_for(lock, std::chrono::duration<double, std::milli>(timeout_ms), ready);
+  bool reached = true;
+  if (timeout_ms < 0) {
+    progress_.wait(lock, ready);
+  } else {
+    reached = progress_.wait_for(lock, std::chrono::duration<double, std::milli>(timeout_ms), ready);
+  }
   waiters_.fetch_sub(1);
   return reached;
 }
@@ -59,11 +53,6 @@ bool Session::wait(uint64_t seq, double timeout_ms) {
 std::vector<Session::Done> Session::take_done() {
   const std::lock_guard lock(mutex_);
   return std::exchange(done_, {});
-}
-
-uint32_t Session::last_error() {
-  const std::lock_guard lock(mutex_);
-  return last_error_;
 }
 
 CommandError Session::error(uint32_t id) {
@@ -80,7 +69,7 @@ void Session::on_done(std::function<void()> callback) {
 void Session::close() {
   closed_.store(true, std::memory_order_release);
   on_done({});
-  const std::lock_guard lock(transferring);
+  const std::lock_guard lock(executing);
 }
 
 }  // namespace chainrule

@@ -1,0 +1,96 @@
+#pragma once
+// The loop of all optimizer steps, written once: every tensor of a parameter group in one command.
+//
+// Operands: `count` gradients in; then, updated in place, `count` parameters and `count` tensors for each further slot (momenta). Slots are
+// contiguous, gradients may have any strides (the gradient of a sum is one element, repeated). Elementwise, so the cut into units of work
+// does not show in the result.
+#include "kernels/elementwise/loops.h"
+
+namespace chainrule::CR_ISA {
+
+CR_INLINE int64_t element_count(const TensorView& view) {
+  int64_t count = 1;
+  for (int32_t d = 0; d < view.rank; ++d) count *= view.shape[d];
+  return count;
+}
+
+CR_INLINE bool is_contiguous(const TensorView& view) {
+  int64_t expected = 1;
+  for (int32_t d = view.rank - 1; d >= 0; --d) {
+    if (view.shape[d] != 1 && view.strides[d] != expected) return false;
+    expected *= view.shape[d];
+  }
+  return true;
+}
+
+/// Calls body(tensor, begin, end) so that together the pieces cover all elements of `count` tensors, on all threads.
+template <class Body>
+CR_INLINE void parallel_tensors(Context& ctx, const TensorView* tensors, int32_t count, Body body) {
+  int64_t total = 0;
+  for (int32_t i = 0; i < count; ++i) total += element_count(tensors[i]);
+  parallel_range(ctx, total, kGrainElements, [&](int64_t begin, int64_t end) {
+    int64_t start = 0;
+    for (int32_t i = 0; i < count && start < end; ++i) {
+      const int64_t size = element_count(tensors[i]);
+      const int64_t low = begin > start ? begin - start : 0, high = end - start < size ? end - start : size;
+      if (low < high) body(i, low, high);
+      start += size;
+    }
+  });
+}
+
+/// `n` contiguous elements of one tensor: step(g, slots) changes slots[0] (the parameter) and the momenta behind it.
+template <class T, int Slots, class Step>
+CR_INLINE void step_run(const T* g, T* const (&slots)[Slots], int64_t offset, int64_t n, const Step& step) {
+  constexpr int64_t lanes = kLanes<T>;
+  Vec<T> v[Slots];
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    for (int k = 0; k < Slots; ++k) v[k] = load(slots[k] + offset + i);
+    step(load(g + i), v);
+    for (int k = 0; k < Slots; ++k) store(slots[k] + offset + i, v[k]);
+  }
+  if (i == n) return;
+  for (int k = 0; k < Slots; ++k) v[k] = load_partial(slots[k] + offset + i, n - i);
+  step(load_partial(g + i, n - i), v);
+  for (int k = 0; k < Slots; ++k) store_partial(slots[k] + offset + i, v[k], n - i);
+}
+
+/// Runs `step` on every element of a group with `Slots` slots.
+template <class T, int Slots, class Step>
+CR_INLINE void step_group(Context& ctx, const Args& args, const Step& step) {
+  const int32_t count = args.ins;
+  CR_CHECK(args.outs == count * Slots);
+  for (int32_t i = 0; i < args.outs; ++i) {
+    const TensorView &slot = args.out[i], &parameter = args.out[i % count];
+    CR_CHECK(is_contiguous(slot) && element_count(slot) == element_count(parameter));
+  }
+  for (int32_t i = 0; i < count; ++i) {
+    CR_CHECK(args.in[i].rank == args.out[i].rank);
+    for (int32_t d = 0; d < args.in[i].rank; ++d) CR_CHECK(args.in[i].shape[d] == args.out[i].shape[d]);
+  }
+  parallel_tensors(ctx, args.out, count, [&](int32_t i, int64_t begin, int64_t end) {
+    T* slots[Slots];
+    for (int32_t k = 0; k < Slots; ++k) slots[k] = static_cast<T*>(args.out[k * count + i].data);
+    const T* gradient = static_cast<const T*>(args.in[i].data);
+    const auto loop = make_loop<2>({&args.out[i], &args.in[i]});
+    const int64_t stride = loop.strides[1][loop.rank - 1];
+    walk(loop, begin, end, [&](const int64_t* offsets, int64_t n) {
+      const T* g = gradient + offsets[1];
+      if (stride == 1) return step_run<T, Slots>(g, slots, offsets[0], n, step);
+      T buffer[kTile];
+      for (int64_t at = 0; at < n; at += kTile) {
+        const int64_t piece = n - at < kTile ? n - at : kTile;
+        step_run<T, Slots>(as_contiguous(g + at * stride, stride, piece, buffer), slots, offsets[0] + at, piece, step);
+      }
+    });
+  });
+}
+
+/// params[i] as the kernel's element type.
+template <class T>
+CR_INLINE T param(const Args& args, int i) {
+  return static_cast<T>(args.params[i]);
+}
+
+}  // namespace chainrule::CR_ISA

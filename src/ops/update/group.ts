@@ -1,0 +1,33 @@
+import { checkLive, type Handle } from '../../runtime/handle.js';
+import type { KernelCall } from '../../runtime/kernel.js';
+import type { Tensor } from '../../tensor/tensor.js';
+
+/** Operands of one command; a batch of commands holds 16384 words and an operand takes 20 at most. */
+const maxOperands = 700;
+
+/**
+ * Updates tensors in place from their gradients: one command for all of them (several for some hundreds). slots[0] are the parameters, the others their momenta,
+ * slots[k][i] belonging to gradient i. What a graph saved of them counts as modified afterwards.
+ */
+export function updateGroup(
+  op: string,
+  call: KernelCall,
+  gradients: readonly Tensor[],
+  slots: readonly (readonly Tensor[])[],
+  params: readonly number[],
+): void {
+  gradients.forEach((g, i) => checkLive(op, `gradient ${i}`, g));
+  for (const slot of slots) slot.forEach((t, i) => checkLive(op, `parameter ${i}`, t));
+  const chunk = Math.floor(maxOperands / (1 + slots.length));
+  for (let begin = 0; begin < gradients.length; begin += chunk) {
+    const end = Math.min(begin + chunk, gradients.length);
+    const outs = slots.flatMap((slot) => slot.slice(begin, end));
+    call(gradients.slice(begin, end), outs, params);
+    changed(outs);
+  }
+}
+
+/** Marks tensors as modified in place: a backward pass that still needs their old values then says so. */
+export function changed(tensors: readonly Handle[]): void {
+  for (const { storage } of tensors) storage.version++;
+}
