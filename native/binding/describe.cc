@@ -1,4 +1,5 @@
 // What the addon tells of itself: its kernels and its counters.
+#include "binding/arguments.h"
 #include "binding/functions.h"
 #include "dispatch/cpu.h"
 #include "dispatch/registry.h"
@@ -33,14 +34,16 @@ Napi::Value stats(const Napi::CallbackInfo& info) {
   result.Set("queuedWords", static_cast<double>(executor.queued()));
   result.Set("threads", executor.threads());
   result.Set("isa", isa_name(active_isa()));
-  result.Set("completed", static_cast<double>(Environment::of(env).session->completed()));
+  Session& session = *Environment::of(env).session;
+  result.Set("completed", static_cast<double>(session.completed()));
+  result.Set("lastError", session.last_error());
   return result;
 }
 
-void set_threads(const Napi::CallbackInfo& info) { Executor::instance().set_threads(info[0].As<Napi::Number>().Int32Value()); }
-
-void set_budget(const Napi::CallbackInfo& info) {
-  Budget::instance().set_limit(static_cast<size_t>(info[0].As<Napi::Number>().DoubleValue()));
+void set_threads(const Napi::CallbackInfo& info) {
+  Executor::instance().set_threads(static_cast<int>(whole_argument(info, 0, "threads", 1, kMaxThreads)));
 }
+
+void set_budget(const Napi::CallbackInfo& info) { Budget::instance().set_limit(static_cast<size_t>(whole_argument(info, 0, "bytes", 1))); }
 
 }  // namespace chainrule

@@ -1,5 +1,7 @@
 #include "binding/environment.h"
 
+#include <algorithm>
+
 namespace chainrule {
 
 Environment::Environment(Napi::Env env) : env_(env) {}
@@ -7,18 +9,36 @@ Environment::Environment(Napi::Env env) : env_(env) {}
 Environment::~Environment() { session->close(); }
 
 void Environment::attach(const Napi::Function& callback) {
+  if (notify_ != nullptr) throw Napi::TypeError::New(env_, "attach was called before; load the addon anew for another copy of the package");
   const napi_value name = Napi::String::New(env_, "chainrule");
-  NAPI_THROW_IF_FAILED_VOID(
-      env_, napi_create_threadsafe_function(env_, callback, nullptr, name, 0, 1, nullptr, nullptr, nullptr, nullptr, &notify_));
+  NAPI_THROW_IF_FAILED_VOID(env_, napi_create_threadsafe_function(env_, callback, nullptr, name, 0, 1, nullptr, nullptr, this,
+                                                                  &Environment::call_back, &notify_));
   napi_unref_threadsafe_function(env_, notify_);
-  session->on_done([this] { napi_call_threadsafe_function(notify_, nullptr, napi_tsfn_nonblocking); });
+  session->on_done([this] {
+    if (!callback_due_.exchange(true)) napi_call_threadsafe_function(notify_, nullptr, napi_tsfn_nonblocking);
+  });
   // Cleanup hooks run last-registered first, so this one comes before the function's own: after it the executor never calls back.
   napi_add_env_cleanup_hook(env_, &Environment::close, this);
 }
 
+/// On the event loop. `env` is null when the environment is going away.
+void Environment::call_back(napi_env env, napi_value callback, void* self, void*) {
+  if (env == nullptr) return;
+  static_cast<Environment*>(self)->callback_due_.store(false);
+  napi_value undefined = nullptr;
+  napi_get_undefined(env, &undefined);
+  napi_call_function(env, undefined, callback, 0, nullptr, nullptr);
+}
+
 void Environment::close(void* self) { static_cast<Environment*>(self)->session->close(); }
 
+void Environment::advance(uint64_t seq) {
+  if (seq <= last_seq_) throw Napi::RangeError::New(env_, "seq must grow");
+  last_seq_ = seq;
+}
+
 void Environment::keep_alive(bool on) {
+  if (notify_ == nullptr) throw Napi::TypeError::New(env_, "attach must be called first");
   if (on) {
     napi_ref_threadsafe_function(env_, notify_);
   } else {

@@ -1,5 +1,6 @@
 #pragma once
-// Every function that JavaScript sees; src/binding/native.ts has their types. Arguments were checked there: these are internal.
+// Every function that JavaScript sees; src/binding/native.ts has their types. They are internal, yet
+// check their arguments: a mistake of ours must not end the process.
 #include <napi.h>
 
 #include "binding/environment.h"
@@ -16,9 +17,9 @@ void set_budget(const Napi::CallbackInfo& info);
 void attach(const Napi::CallbackInfo& info);
 void keep_alive(const Napi::CallbackInfo& info);
 Napi::Value allocate(const Napi::CallbackInfo& info);
-void submit(const Napi::CallbackInfo& info);
-void write(const Napi::CallbackInfo& info);
-void read(const Napi::CallbackInfo& info);
+Napi::Value submit(const Napi::CallbackInfo& info);
+Napi::Value write(const Napi::CallbackInfo& info);
+Napi::Value read(const Napi::CallbackInfo& info);
 Napi::Value wait(const Napi::CallbackInfo& info);
 Napi::Value take_done(const Napi::CallbackInfo& info);
 Napi::Value error_of(const Napi::CallbackInfo& info);

@@ -1,6 +1,7 @@
 // Ownership by reachability: weak references that are polled, because finalizers never run inside a synchronous loop.
 #include <algorithm>
 
+#include "binding/arguments.h"
 #include "binding/functions.h"
 
 namespace chainrule {
@@ -8,13 +9,19 @@ namespace chainrule {
 /// track(objects: object[], slots: Uint32Array): one weak reference for each.
 void track(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::of(info.Env());
+  if (!info[0].IsArray()) throw Napi::TypeError::New(info.Env(), "objects must be an array");
   const auto objects = info[0].As<Napi::Array>();
-  const auto slots = info[1].As<Napi::Uint32Array>();
-  const uint32_t count = std::min<uint32_t>(objects.Length(), static_cast<uint32_t>(slots.ElementLength()));
-  for (uint32_t i = 0; i < count; ++i) environment.track(slots[i], objects.Get(i));
+  const auto slots = indices_argument(info, 1, "slots");
+  const size_t count = std::min<size_t>(objects.Length(), slots.size());
+  for (size_t i = 0; i < count; ++i) {
+    if (slots[i] >= Environment::kMaxSlots) throw Napi::RangeError::New(info.Env(), "too many weak references");
+    environment.track(slots[i], objects.Get(static_cast<uint32_t>(i)));
+  }
 }
 
-void untrack(const Napi::CallbackInfo& info) { Environment::of(info.Env()).untrack(info[0].As<Napi::Number>().Uint32Value()); }
+void untrack(const Napi::CallbackInfo& info) {
+  Environment::of(info.Env()).untrack(static_cast<uint32_t>(whole_argument(info, 0, "slot", 0, Environment::kMaxSlots - 1)));
+}
 
 /// sweep(): Uint32Array of the slots whose objects are gone.
 Napi::Value sweep(const Napi::CallbackInfo& info) {
@@ -27,7 +34,7 @@ Napi::Value sweep(const Napi::CallbackInfo& info) {
 /// adjustExternal(bytes): tells V8 how much memory its objects hold outside its heap; a growth may make it collect at once.
 void adjust_external(const Napi::CallbackInfo& info) {
   int64_t total = 0;
-  napi_adjust_external_memory(info.Env(), static_cast<int64_t>(info[0].As<Napi::Number>().DoubleValue()), &total);
+  napi_adjust_external_memory(info.Env(), whole_argument(info, 0, "bytes", -kMaxWhole), &total);
 }
 
 }  // namespace chainrule

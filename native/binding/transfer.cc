@@ -1,6 +1,8 @@
 // Commands and data between JavaScript and the executor.
+#include <algorithm>
 #include <cstring>
 
+#include "binding/arguments.h"
 #include "binding/functions.h"
 #include "engine/executor.h"
 
@@ -8,81 +10,87 @@ namespace chainrule {
 
 namespace {
 
-double number(const Napi::Value& value) { return value.As<Napi::Number>().DoubleValue(); }
+/// How long a call may block before it returns to JavaScript, which calls again: a worker's termination is noticed in between.
+constexpr double kSliceMs = 50;
 
-struct Bytes {
-  std::byte* data;
-  size_t size;
-};
-
-Bytes bytes_of(const Napi::Value& value) {
-  if (!value.IsTypedArray()) throw Napi::TypeError::New(value.Env(), "expected a typed array");
-  const auto view = value.As<Napi::TypedArray>();
-  return {static_cast<std::byte*>(view.ArrayBuffer().Data()) + view.ByteOffset(), view.ByteLength()};
+/// Hands an item over as number `seq`.
+Napi::Value enqueue(const Napi::CallbackInfo& info, uint64_t seq, Item&& item) {
+  Environment& environment = Environment::of(info.Env());
+  environment.advance(seq);
+  item.session = environment.session;
+  item.seq = seq;
+  Executor::instance().submit(std::move(item));
+  return Napi::Boolean::New(info.Env(), true);
 }
+
+uint64_t seq_argument(const Napi::CallbackInfo& info, size_t i) { return static_cast<uint64_t>(whole_argument(info, i, "seq", 1)); }
+
+bool queue_is_full() { return !Executor::instance().wait_for_room(kSliceMs); }
 
 }  // namespace
 
-void attach(const Napi::CallbackInfo& info) { Environment::of(info.Env()).attach(info[0].As<Napi::Function>()); }
+void attach(const Napi::CallbackInfo& info) { Environment::of(info.Env()).attach(function_argument(info, 0, "onDone")); }
 
-void keep_alive(const Napi::CallbackInfo& info) { Environment::of(info.Env()).keep_alive(info[0].As<Napi::Boolean>().Value()); }
+void keep_alive(const Napi::CallbackInfo& info) { Environment::of(info.Env()).keep_alive(boolean_argument(info, 0, "on")); }
 
 /// allocate(bytes, count): id of the first of `count` new blocks, or -1 when there is no room.
 Napi::Value allocate(const Napi::CallbackInfo& info) {
-  const double bytes = number(info[0]), count = number(info[1]);
+  const int64_t bytes = whole_argument(info, 0, "bytes", 1), count = whole_argument(info, 1, "count", 1, BlockTable::kMaxSlab);
   const int64_t id = Environment::of(info.Env()).session->blocks.allocate(static_cast<size_t>(bytes), static_cast<int>(count));
   return Napi::Number::New(info.Env(), static_cast<double>(id));
 }
 
-/// submit(words: Float64Array, count, seq): queues the first `count` words; they are copied.
-void submit(const Napi::CallbackInfo& info) {
-  const auto words = info[0].As<Napi::Float64Array>();
-  const size_t count = std::min(static_cast<size_t>(number(info[1])), words.ElementLength());
+/// submit(words: Float64Array, count, seq): queues the first `count` words, which are copied. False: the queue is full, call again.
+Napi::Value submit(const Napi::CallbackInfo& info) {
+  const auto words = doubles_argument(info, 0, "words");
+  const auto count = static_cast<ptrdiff_t>(whole_argument(info, 1, "count", 0, static_cast<int64_t>(words.size())));
+  const uint64_t seq = seq_argument(info, 2);
+  if (queue_is_full()) return Napi::Boolean::New(info.Env(), false);
   Item item;
-  item.kind = Item::Kind::commands;
-  item.session = Environment::of(info.Env()).session;
-  item.seq = static_cast<uint64_t>(number(info[2]));
-  item.words.assign(words.Data(), words.Data() + count);
-  Executor::instance().submit(std::move(item));
+  item.words.assign(words.begin(), words.begin() + count);
+  return enqueue(info, seq, std::move(item));
 }
 
-/// write(block, byteOffset, data: TypedArray, seq): copies data now, writes it into the block in its turn.
-void write(const Napi::CallbackInfo& info) {
-  const Bytes source = bytes_of(info[2]);
+/// write(block, byteOffset, data: TypedArray, seq): copies data now, writes it into the block in its turn. False: as submit.
+Napi::Value write(const Napi::CallbackInfo& info) {
   Item item;
   item.kind = Item::Kind::write;
-  item.session = Environment::of(info.Env()).session;
-  item.block = static_cast<int64_t>(number(info[0]));
-  item.byte_offset = static_cast<int64_t>(number(info[1]));
-  item.bytes = source.size;
-  item.staged = std::make_unique_for_overwrite<std::byte[]>(source.size);
-  std::memcpy(item.staged.get(), source.data, source.size);
-  item.seq = static_cast<uint64_t>(number(info[3]));
-  Executor::instance().submit(std::move(item));
+  item.block = whole_argument(info, 0, "block");
+  item.byte_offset = whole_argument(info, 1, "byteOffset");
+  const auto source = bytes_argument(info, 2, "data");
+  const uint64_t seq = seq_argument(info, 3);
+  if (queue_is_full()) return Napi::Boolean::New(info.Env(), false);
+  item.bytes = source.size();
+  item.staged = std::make_unique_for_overwrite<std::byte[]>(source.size());
+  if (!source.empty()) std::memcpy(item.staged.get(), source.data(), source.size());
+  return enqueue(info, seq, std::move(item));
 }
 
 /// read(block, byteOffset, destination: TypedArray, seq): fills destination in its turn. The caller keeps destination alive and unread
-/// until the read is done.
-void read(const Napi::CallbackInfo& info) {
-  const Bytes destination = bytes_of(info[2]);
+/// until the read is done. False: as submit.
+Napi::Value read(const Napi::CallbackInfo& info) {
   Item item;
   item.kind = Item::Kind::read;
-  item.session = Environment::of(info.Env()).session;
-  item.block = static_cast<int64_t>(number(info[0]));
-  item.byte_offset = static_cast<int64_t>(number(info[1]));
-  item.bytes = destination.size;
-  item.destination = destination.data;
-  item.seq = static_cast<uint64_t>(number(info[3]));
-  Executor::instance().submit(std::move(item));
+  item.block = whole_argument(info, 0, "block");
+  item.byte_offset = whole_argument(info, 1, "byteOffset");
+  const auto destination = bytes_argument(info, 2, "destination");
+  const uint64_t seq = seq_argument(info, 3);
+  if (queue_is_full()) return Napi::Boolean::New(info.Env(), false);
+  item.bytes = destination.size();
+  item.destination = destination.data();
+  return enqueue(info, seq, std::move(item));
 }
 
-/// wait(seq, timeoutMs): blocks until seq is executed; false on timeout. A negative timeout means none.
+/// wait(seq, timeoutMs): blocks until seq is executed; false on timeout.
 Napi::Value wait(const Napi::CallbackInfo& info) {
-  const bool reached = Environment::of(info.Env()).session->wait(static_cast<uint64_t>(number(info[0])), number(info[1]));
-  return Napi::Boolean::New(info.Env(), reached);
+  const Environment& environment = Environment::of(info.Env());
+  const auto seq = static_cast<uint64_t>(whole_argument(info, 0, "seq", 0, static_cast<int64_t>(environment.last_seq())));
+  const double timeout_ms = std::clamp(number_argument(info, 1, "timeoutMs"), 0.0, 1e6);
+  return Napi::Boolean::New(info.Env(), environment.session->wait(seq, timeout_ms));
 }
 
-/// takeDone(): Float64Array of [seq, error, seq, error, ...] for the reads that ended since the last call.
+/// takeDone(): Float64Array of [seq, error, seq, error, ...] for the reads that ended since the last call. A seq of 0 tells of an update in
+/// place that was left out because of the error.
 Napi::Value take_done(const Napi::CallbackInfo& info) {
   const auto done = Environment::of(info.Env()).session->take_done();
   auto result = Napi::Float64Array::New(info.Env(), done.size() * 2);
@@ -94,7 +102,8 @@ Napi::Value take_done(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value error_of(const Napi::CallbackInfo& info) {
-  const CommandError error = Environment::of(info.Env()).session->error(info[0].As<Napi::Number>().Uint32Value());
+  const CommandError error =
+      Environment::of(info.Env()).session->error(static_cast<uint32_t>(whole_argument(info, 0, "id", 0, UINT32_MAX)));
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("seq", static_cast<double>(error.seq));
   result.Set("kernel", error.kernel);

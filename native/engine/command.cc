@@ -56,11 +56,19 @@ bool count_fits(const std::string& letters, int64_t count) {
   return count == static_cast<int64_t>(letters.size());
 }
 
+/// Number of elements; kernels may multiply it by an element's size.
+int64_t element_count(const TensorView& view) {
+  int64_t count = 1;
+  for (int d = 0; d < view.rank; ++d) {
+    if (__builtin_mul_overflow(count, view.shape[d], &count) || count > kMaxExact) fail("malformed command: too many elements");
+  }
+  return count;
+}
+
 /// Proves that every element of the view lies inside the block.
 void check_bounds(const TensorView& view, int64_t offset, const Block& block) {
   int64_t low = offset, high = offset;
   for (int d = 0; d < view.rank; ++d) {
-    if (view.shape[d] == 0) return;
     int64_t span = 0;
     if (__builtin_mul_overflow(view.shape[d] - 1, view.strides[d], &span) ||
         __builtin_add_overflow(span < 0 ? low : high, span, span < 0 ? &low : &high)) {
@@ -90,12 +98,21 @@ int64_t decode_operand(const double* words, int64_t available, const BlockTable&
     view.shape[d] = integer(words[4 + d], 0, kMaxExact, "dimension");
     view.strides[d] = integer(words[4 + view.rank + d], -kMaxExact, kMaxExact, "stride");
   }
-  check_bounds(view, offset, *block);
-  view.data = block->data + offset * kDTypeSize[static_cast<int>(view.dtype)];
+  const int64_t size = kDTypeSize[static_cast<int>(view.dtype)];
+  const int64_t count = element_count(view);
+  if (count > 0) check_bounds(view, offset, *block);
+  // Each element of a result has a place of its own.
+  if (fresh != nullptr && count > static_cast<int64_t>(block->bytes) / size) fail("malformed command: a result overlaps itself");
+  view.data = block->bytes_at(count > 0 ? offset * size : 0);
   return 4 + 2 * view.rank;
 }
 
 }  // namespace
+
+void release_block(const double* words, BlockTable& blocks) {
+  const int64_t id = integer(words[3], 0, kMaxExact, "block");
+  if (!blocks.release(id)) fail("malformed command: no block %g to give back", words[3]);
+}
 
 void decode(const double* words, int64_t available, const BlockTable& blocks, Command& command) {
   const auto& all = kernels();

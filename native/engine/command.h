@@ -18,6 +18,7 @@ namespace chainrule {
 
 inline constexpr double kReleaseBlock = -1;
 inline constexpr int kHeaderWords = 6;
+inline constexpr int kShortestCommand = 4;
 inline constexpr int kFresh = 64;
 inline constexpr int kMaxOperands = 1024;
 
@@ -33,8 +34,11 @@ struct Command {
   Args args{};
 };
 
+/// Carries out a kReleaseBlock command; throws KernelError unless it names a block that may be given back.
+void release_block(const double* words, BlockTable& blocks);
+
 /// Decodes and checks the command at `words` (of which `available` follow). Throws KernelError; command.kernel and seq are set as soon
-/// as they are known.
+/// as they are known, args only when all is well.
 void decode(const double* words, int64_t available, const BlockTable& blocks, Command& command);
 
 }  // namespace chainrule

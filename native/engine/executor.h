@@ -10,6 +10,12 @@
 
 namespace chainrule {
 
+class ItemRunner;
+class ThreadPool;
+
+/// Most threads that can be asked for.
+inline constexpr int kMaxThreads = 1024;
+
 /// A piece of work in the queue: commands, or one transfer between JavaScript's memory and a block.
 struct Item {
   enum class Kind { commands, read, write } kind = Kind::commands;
@@ -21,6 +27,10 @@ struct Item {
   size_t bytes = 0;
   void* destination = nullptr;          // read: memory that JavaScript keeps alive until the session says done, or closes
   std::unique_ptr<std::byte[]> staged;  // write: a copy taken on JavaScript's thread
+
+  /// What it counts in the queue, in words: staged data weighs little but not nothing (64 MB of it fill the queue).
+  [[nodiscard]] size_t weight() const { return kOverhead + words.size() + (staged ? bytes / 128 : 0); }
+  static constexpr size_t kOverhead = 64;  // so that tiny items are bounded too
 };
 
 /// The one thread that runs commands, in the order in which each session submitted them. Started by the first submission and never
@@ -28,8 +38,10 @@ struct Item {
 class Executor {
  public:
   static Executor& instance();
-  /// Appends to the queue; waits while it is full, so that a producer cannot run ahead without bound.
-  void submit(Item item);
+  /// Waits while the queue is full, so that a producer cannot run ahead without bound; false when `timeout_ms` ran out first.
+  bool wait_for_room(double timeout_ms);
+  /// Appends to the queue.
+  void submit(Item&& item);
   /// Takes effect before the next item.
   void set_threads(int threads) { wanted_threads_.store(threads); }
   [[nodiscard]] int threads() const { return wanted_threads_.load(); }
@@ -38,11 +50,12 @@ class Executor {
 
  private:
   Executor();
+  void start();
   void loop();
   Item next();
+  static void run(const Item& item, ItemRunner& runner, ThreadPool& pool);
 
   static constexpr size_t kQueueWords = size_t{1} << 19;  // 4 MB of commands, about 15,000 of them
-  static constexpr size_t kItemOverhead = 64;             // so that tiny items are bounded too
 
   std::mutex mutex_;
   std::condition_variable not_empty_, not_full_;

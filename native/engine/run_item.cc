@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <exception>
+#include <new>
 
 #include "threads/context_state.h"
 
@@ -24,9 +25,15 @@ uint32_t inherited_poison(const Command& command) {
 
 /// After a command that did not run. A tensor that would have been updated in place keeps its last good value: one bad batch must not
 /// cost the user the weights.
-void poison_outputs(const Command& command, uint32_t error) {
-  if (command.kernel == nullptr || command.kernel->in_place) return;
+void give_up(Session& session, const Command& command, uint32_t error) {
+  if (command.kernel == nullptr) return;
+  if (command.kernel->in_place) return session.report_skipped(error);
   for (int i = 0; i < command.args.outs; ++i) command.out_block[i]->poison = error;
+}
+
+bool inside(const Block* block, const Item& item) {
+  return block != nullptr && item.byte_offset >= 0 && static_cast<size_t>(item.byte_offset) <= block->bytes &&
+         item.bytes <= block->bytes - static_cast<size_t>(item.byte_offset);
 }
 
 }  // namespace
@@ -45,9 +52,9 @@ void ItemRunner::run(const Item& item, ThreadPool& pool) {
 void ItemRunner::run_commands(const Item& item, ThreadPool& pool) {
   const double* words = item.words.data();
   const auto size = static_cast<int64_t>(item.words.size());
-  for (int64_t at = 0; at + 3 <= size;) {
-    const double length = words[at + 2];
-    if (!(length >= 3 && length <= static_cast<double>(size - at))) {
+  for (int64_t at = 0; at < size && !item.session->closed();) {
+    const double length = size - at >= kShortestCommand ? words[at + 2] : 0;
+    if (!(length >= kShortestCommand && length <= static_cast<double>(size - at))) {
       item.session->add_error({item.seq, "", "malformed command: its length is wrong"});
       break;
     }
@@ -58,43 +65,51 @@ void ItemRunner::run_commands(const Item& item, ThreadPool& pool) {
 }
 
 void ItemRunner::run_command(Session& session, const double* words, int64_t available, ThreadPool& pool) {
-  if (words[0] == kReleaseBlock) {
-    const auto id = static_cast<int64_t>(words[3]);
-    if (available == 4 && session.blocks.find(id) != nullptr) session.blocks.release(id);
-    return;
-  }
+  const auto failed = [&](const char* message) {
+    const char* name = command_.kernel == nullptr ? "" : command_.kernel->name;
+    give_up(session, command_, session.add_error({command_.seq, name, message}));
+  };
+  command_.kernel = nullptr;
   command_.args = {};
   try {
+    if (words[0] == kReleaseBlock) return release_block(words, session.blocks);
     decode(words, available, session.blocks, command_);
     for (int i = 0; i < command_.args.outs; ++i) {
       if (command_.out_fresh[i]) command_.out_block[i]->poison = 0;
     }
-    if (const uint32_t poison = inherited_poison(command_); poison != 0) return poison_outputs(command_, poison);
+    if (const uint32_t poison = inherited_poison(command_); poison != 0) return give_up(session, command_, poison);
     Context context{pool};
     command_.kernel->run(context, command_.args);
+  } catch (const std::bad_alloc&) {
+    failed("out of memory");
   } catch (const std::exception& error) {
-    const uint32_t id = session.add_error({command_.seq, command_.kernel == nullptr ? "" : command_.kernel->name, error.what()});
-    poison_outputs(command_, id);
+    failed(error.what());
+  } catch (...) {
+    failed("internal error");
   }
 }
 
 void ItemRunner::read(const Item& item) {
+  const std::lock_guard transferring(item.session->transferring);
+  if (item.session->closed()) return;  // the destination may be gone
   const Block* block = item.session->blocks.find(item.block);
   uint32_t error = 0;
-  if (block == nullptr || item.byte_offset < 0 || static_cast<size_t>(item.byte_offset) + item.bytes > block->bytes) {
+  if (!inside(block, item)) {
     error = item.session->add_error({item.seq, "read", "malformed read: outside its block"});
   } else if (block->poison != 0) {
     error = block->poison;
-  } else {
-    std::memcpy(item.destination, block->data + item.byte_offset, item.bytes);
+  } else if (item.bytes > 0) {
+    std::memcpy(item.destination, block->bytes_at(item.byte_offset), item.bytes);
   }
   item.session->complete_read(item.seq, error);
 }
 
 void ItemRunner::write(const Item& item) {
   Block* block = item.session->blocks.find(item.block);
-  if (block != nullptr && item.byte_offset >= 0 && static_cast<size_t>(item.byte_offset) + item.bytes <= block->bytes) {
-    std::memcpy(block->data + item.byte_offset, item.staged.get(), item.bytes);
+  if (!inside(block, item)) {
+    item.session->add_error({item.seq, "write", "malformed write: outside its block"});
+  } else {
+    if (item.bytes > 0) std::memcpy(block->bytes_at(item.byte_offset), item.staged.get(), item.bytes);
     block->poison = 0;
   }
   item.session->complete(item.seq);

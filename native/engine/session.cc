@@ -16,14 +16,25 @@ void Session::complete(uint64_t seq) {
 }
 
 void Session::complete_read(uint64_t seq, uint32_t error) {
-  bool first = false;
   {
     const std::lock_guard lock(mutex_);
-    first = done_.empty();
     done_.push_back({seq, error});
   }
   complete(seq);
-  if (!first) return;
+  notify();
+}
+
+void Session::report_skipped(uint32_t error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (error == last_skipped_) return;  // one optimizer step skips many parameters for one reason
+    last_skipped_ = error;
+    done_.push_back({0, error});
+  }
+  notify();
+}
+
+void Session::notify() {
   const std::lock_guard lock(callback_mutex_);
   if (on_done_) on_done_();
 }
@@ -40,12 +51,7 @@ bool Session::wait(uint64_t seq, double timeout_ms) {
   if (ready() || spin_until(ready)) return true;
   waiters_.fetch_add(1, std::memory_order_seq_cst);
   std::unique_lock lock(mutex_);
-  bool reached = true;
-  if (timeout_ms < 0) {
-    progress_.wait(lock, ready);
-  } else {
-    reached = progress_.wait_for(lock, std::chrono::duration<double, std::milli>(timeout_ms), ready);
-  }
+  const bool reached = progress_.wait_for(lock, std::chrono::duration<double, std::milli>(timeout_ms), ready);
   waiters_.fetch_sub(1);
   return reached;
 }
@@ -53,6 +59,11 @@ bool Session::wait(uint64_t seq, double timeout_ms) {
 std::vector<Session::Done> Session::take_done() {
   const std::lock_guard lock(mutex_);
   return std::exchange(done_, {});
+}
+
+uint32_t Session::last_error() {
+  const std::lock_guard lock(mutex_);
+  return last_error_;
 }
 
 CommandError Session::error(uint32_t id) {
@@ -69,7 +80,7 @@ void Session::on_done(std::function<void()> callback) {
 void Session::close() {
   closed_.store(true, std::memory_order_release);
   on_done({});
-  const std::lock_guard lock(executing);
+  const std::lock_guard lock(transferring);
 }
 
 }  // namespace chainrule

@@ -29,28 +29,36 @@ class Session {
   void complete(uint64_t seq);
   /// As complete(), for a read whose reader waits for `on_done`; error is 0 or an error id.
   void complete_read(uint64_t seq, uint32_t error);
+  /// Tells JavaScript, as a read with number 0, that an update in place was left out because of `error`: nobody may ever read a tensor
+  /// that depends on it.
+  void report_skipped(uint32_t error);
   uint32_t add_error(CommandError error);
-  /// Held while one of the session's items is executed, so that close() can wait for the end of it.
-  std::mutex executing;
+  /// Held while JavaScript's memory is written to, so that close() can wait for the end of it.
+  std::mutex transferring;
   [[nodiscard]] bool closed() const { return closed_.load(std::memory_order_acquire); }
 
   // ---- JavaScript's side ----
   [[nodiscard]] uint64_t completed() const { return completed_.load(std::memory_order_acquire); }
-  /// Waits until `seq` is executed; false when `timeout_ms` (negative: no limit) ran out first.
+  /// Waits until `seq` is executed; false when `timeout_ms` ran out first.
   bool wait(uint64_t seq, double timeout_ms);
   struct Done {
     uint64_t seq;
     uint32_t error;
   };
   std::vector<Done> take_done();
+  /// Id of the newest error, 0 when there is none yet.
+  uint32_t last_error();
   /// The error, or one that says it is too old to be remembered.
   CommandError error(uint32_t id);
-  /// Called on the executor's thread whenever reads become done and none were waiting to be taken.
+  /// Called on the executor's thread whenever a read becomes done.
   void on_done(std::function<void()> callback);
-  /// After this returns nothing of this session runs and on_done is never called again.
+  /// After this returns JavaScript's memory is not touched and on_done is not called again; queued commands are dropped, the one that is
+  /// running may take its time.
   void close();
 
  private:
+  void notify();
+
   static constexpr size_t kErrorsKept = 1000;
   std::atomic<uint64_t> completed_{0};
   std::atomic<int> waiters_{0};
@@ -60,6 +68,7 @@ class Session {
   std::vector<Done> done_;
   std::map<uint32_t, CommandError> errors_;
   uint32_t last_error_ = 0;
+  uint32_t last_skipped_ = 0;
   std::mutex callback_mutex_;
   std::function<void()> on_done_;
 };

@@ -11,9 +11,11 @@ namespace chainrule {
 
 namespace {
 constexpr size_t kHugePage = size_t{2} << 20;
-}
+constexpr size_t kLargest = size_t{1} << 48;  // more than any machine has; keeps the rounding below from wrapping
+}  // namespace
 
 void* allocate_aligned(size_t bytes) {
+  if (bytes > kLargest) throw std::bad_alloc();
   const size_t alignment = bytes >= kHugePage ? kHugePage : 64;
   const size_t rounded = (bytes + 63) / 64 * 64;
   void* p = nullptr;

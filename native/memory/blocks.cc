@@ -8,7 +8,7 @@
 namespace chainrule {
 
 BlockTable::~BlockTable() {
-  for (int64_t id = 0; id < next_.load(); ++id) release(id);
+  for (int64_t id = 0; id < next_.load(); ++id) discard(*slot(id));
   for (auto& chunk : chunks_) delete[] chunk.load();
 }
 
@@ -19,11 +19,12 @@ Block* BlockTable::slot(int64_t id) const {
 Block* BlockTable::find(int64_t id) const {
   if (id < 0 || id >= next_.load(std::memory_order_acquire)) return nullptr;
   Block* block = slot(id);
-  return block->data == nullptr ? nullptr : block;
+  return block->data.load(std::memory_order_acquire) == nullptr ? nullptr : block;
 }
 
 int64_t BlockTable::allocate(size_t bytes, int count) {
-  const size_t total = bytes * static_cast<size_t>(count);
+  size_t total = 0;
+  if (bytes == 0 || count < 1 || __builtin_mul_overflow(bytes, static_cast<size_t>(count), &total)) return -1;
   const std::lock_guard lock(mutex_);
   const int64_t next = next_.load();
   const bool recycle = count == 1 && !free_ids_.empty();
@@ -47,21 +48,32 @@ int64_t BlockTable::allocate(size_t bytes, int count) {
     free_ids_.pop_back();
   }
   for (int i = 0; i < count; ++i) {
-    *slot(first + i) = {memory + static_cast<size_t>(i) * bytes, bytes, i == 0 ? memory : nullptr, i == 0 ? total : 0, 0};
+    Block& block = *slot(first + i);
+    block.bytes = bytes;
+    block.owner = i == 0 ? memory : nullptr;
+    block.owner_bytes = i == 0 ? total : 0;
+    block.poison = 0;
+    block.data.store(memory + static_cast<size_t>(i) * bytes, std::memory_order_release);
   }
   if (!recycle) next_.store(next + count, std::memory_order_release);
   return first;
 }
 
-void BlockTable::release(int64_t id) {
-  Block* block = slot(id);
-  if (block->owner != nullptr) {
-    free_aligned(block->owner);
-    Budget::instance().release(block->owner_bytes);
-  }
-  *block = {};
+bool BlockTable::release(int64_t id) {
+  Block* block = find(id);
+  if (block == nullptr || block->owner_bytes != block->bytes) return false;
   const std::lock_guard lock(mutex_);
   free_ids_.push_back(id);
+  discard(*block);
+  return true;
+}
+
+void BlockTable::discard(Block& block) {
+  block.data.store(nullptr, std::memory_order_relaxed);
+  if (block.owner == nullptr) return;
+  free_aligned(block.owner);
+  Budget::instance().release(block.owner_bytes);
+  block.owner = nullptr;
 }
 
 }  // namespace chainrule

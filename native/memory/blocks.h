@@ -10,11 +10,13 @@ namespace chainrule {
 
 /// A piece of tensor memory. `poison` is the id of the error that its contents depend on, 0 for good data; only the executor touches it.
 struct Block {
-  std::byte* data = nullptr;
+  std::atomic<std::byte*> data = nullptr;  // set last and cleared first: null means that there is no such block
   size_t bytes = 0;
   std::byte* owner = nullptr;  // what to free; null for all but the first block of a slab
   size_t owner_bytes = 0;
   uint32_t poison = 0;
+
+  [[nodiscard]] std::byte* bytes_at(int64_t offset) const { return data.load(std::memory_order_relaxed) + offset; }
 };
 
 /// The blocks of one session, by id. JavaScript's thread adds, the executor looks up and frees; a block's address never changes, so
@@ -29,8 +31,10 @@ class BlockTable {
   /// `count` blocks of `bytes` each with consecutive ids, cut from one piece of memory; count > 1 is for small blocks, which are never
   /// given back. Returns the first id, or -1 when the budget or the system has no room.
   int64_t allocate(size_t bytes, int count);
-  /// Gives a block's memory back and its id free.
-  void release(int64_t id);
+  /// Gives a block's memory back and its id free. False for an id that names no block, or a part of a slab.
+  bool release(int64_t id);
+  static constexpr int kMaxSlab = 4096;
+
   /// The block, or null for an id that was never given out or is free.
   [[nodiscard]] Block* find(int64_t id) const;
 
@@ -38,6 +42,7 @@ class BlockTable {
   static constexpr int64_t kChunk = 4096;
   static constexpr int64_t kChunks = 8192;
   [[nodiscard]] Block* slot(int64_t id) const;
+  static void discard(Block& block);
 
   std::mutex mutex_;
   std::array<std::atomic<Block*>, kChunks> chunks_{};

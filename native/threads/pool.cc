@@ -1,20 +1,14 @@
 #include "threads/pool.h"
 
 #include <pthread.h>
-#include <csignal>
+#include <algorithm>
+#include <system_error>
 
 #include "threads/spin.h"
 
 namespace chainrule {
 
 namespace {
-
-/// Signals belong to Node's main thread; ours must never run a handler.
-void block_signals() {
-  sigset_t all;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, nullptr);
-}
 
 void name_thread(const char* name) {
 #if defined(__linux__)
@@ -28,7 +22,12 @@ void name_thread(const char* name) {
 
 ThreadPool::ThreadPool(int threads) {
   for (int i = 0; i < threads; ++i) scratch_.push_back(std::make_unique<Scratch>());
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+  workers_.reserve(scratch_.size());
+  try {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+  } catch (const std::system_error&) {
+    // No more threads to be had: work with those that there are. Results do not depend on their number.
+  }
 }
 
 ThreadPool::~ThreadPool() {
@@ -39,7 +38,6 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::work(int worker) {
-  block_signals();
   name_thread("chainrule-pool");
   uint32_t seen = 0;
   for (;;) {
@@ -81,7 +79,14 @@ void ThreadPool::take_units(int worker) {
   }
 }
 
+/// Wakes as many parked workers as there is work for.
+void ThreadPool::wake(int64_t wanted) {
+  if (wanted >= static_cast<int64_t>(workers_.size())) return generation_.notify_all();
+  for (int64_t i = 0; i < wanted; ++i) generation_.notify_one();
+}
+
 void ThreadPool::run(int64_t units, UnitFn body, void* data) {
+  if (units <= 0) return;
   if (workers_.empty() || units == 1) {
     for (int64_t unit = 0; unit < units; ++unit) body(data, unit, 0);
     return;
@@ -93,7 +98,7 @@ void ThreadPool::run(int64_t units, UnitFn body, void* data) {
   error_ = nullptr;
   gate_.store(kOpen, std::memory_order_release);
   generation_.fetch_add(1, std::memory_order_release);
-  generation_.notify_all();
+  wake(units - 1);
   take_units(0);
   uint32_t inside = gate_.fetch_and(~kOpen, std::memory_order_acq_rel) & ~kOpen;
   while (inside != 0) {

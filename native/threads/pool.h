@@ -15,6 +15,7 @@ namespace chainrule {
 
 class ThreadPool {
  public:
+  /// As many threads as the system gives, at most `threads`.
   explicit ThreadPool(int threads);
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -33,6 +34,7 @@ class ThreadPool {
   void take_units(int worker);
   bool enter();
   void leave();
+  void wake(int64_t wanted);
 
   static constexpr uint32_t kOpen = 1u << 31;
 

@@ -19,9 +19,14 @@ export interface NativeStats {
   readonly threads: number;
   readonly isa: 'baseline' | 'avx2' | 'avx512' | 'neon';
   readonly completed: number;
+  /** Id of the newest error; ids count up from 1. */
+  readonly lastError: number;
 }
 
-/** The addon's functions (native/binding/functions.h). Internal: arguments are checked by the callers. */
+/**
+ * The addon's functions (native/binding/functions.h). Wrong arguments throw TypeError or RangeError. submit, write, read and wait block for a moment at most
+ * and then return false: call again, so that a worker that is being terminated can stop in between.
+ */
 export interface Native {
   kernels(): NativeKernel[];
   stats(): NativeStats;
@@ -30,9 +35,9 @@ export interface Native {
   attach(onDone: () => void): void;
   keepAlive(on: boolean): void;
   allocate(bytes: number, count: number): number;
-  submit(words: Float64Array, count: number, seq: number): void;
-  write(block: number, byteOffset: number, data: DataArray, seq: number): void;
-  read(block: number, byteOffset: number, destination: DataArray, seq: number): void;
+  submit(words: Float64Array, count: number, seq: number): boolean;
+  write(block: number, byteOffset: number, data: DataArray, seq: number): boolean;
+  read(block: number, byteOffset: number, destination: DataArray, seq: number): boolean;
   wait(seq: number, timeoutMs: number): boolean;
   takeDone(): Float64Array;
   error(id: number): { readonly seq: number; readonly kernel: string; readonly message: string };

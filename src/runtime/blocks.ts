@@ -1,5 +1,6 @@
 import { native } from '../binding/load.js';
 import { MemoryError } from '../errors.js';
+import { forgetSites } from './failures.js';
 import { sweep, sweepIsDue } from './reachability.js';
 import { release, synchronize } from './stream.js';
 
@@ -16,7 +17,7 @@ export interface Acquired {
 /** Free blocks by size class. */
 const free: number[][] = [];
 /** Where the large live blocks were made, for the message when memory runs out. */
-const large = new Map<number, { readonly bytes: number; readonly site: { stack?: string } }>();
+const large = new Map<number, { readonly bytes: number; readonly site: string }>();
 const largeBytes = 1 << 20;
 /** Blocks up to this size are cut many at a time from one allocation and stay in the pool for good. */
 const slabBytes = 1 << 16;
@@ -33,6 +34,8 @@ let trackedBytes = 0;
 let trackedSinceSweep = 0;
 let survivedLastCollection = 0;
 let unreported = 0;
+/** The limit, as last seen; where large tensors are made is remembered when they take a good part of it. */
+let budgetBytes = native.stats().budgetBytes;
 
 /** Size classes: multiples of 64 up to 256, then four steps between powers of two (at most 25 % is wasted). */
 export function sizeClassOf(bytes: number): number {
@@ -60,11 +63,16 @@ export function acquire(bytes: number): Acquired {
   liveBytes += size;
   if (liveBytes > peakBytes) peakBytes = liveBytes;
   if (size >= largeBytes) {
-    const site = {};
-    Error.captureStackTrace(site, acquire);
-    large.set(block, { bytes: size, site });
+    large.set(block, { bytes: size, site: liveBytes > budgetBytes / 8 ? callSite() : '' });
   }
   return { block, sizeClass };
+}
+
+/** The stack as text, at once: a stack that is not asked for its text keeps every `this` on it alive, and thereby the tensors to be freed. */
+function callSite(): string {
+  const site: { stack?: string } = {};
+  Error.captureStackTrace(site, acquire);
+  return firstUserLine(site.stack ?? '');
 }
 
 /** Puts a block back; the next acquire of its class may take it. */
@@ -128,6 +136,7 @@ function grow(sizeClass: number): number | undefined {
 
 /** Everything that can be done to make room: unreachable memory, then free blocks of other classes, then V8's own garbage. */
 function growAfterCleaning(sizeClass: number): number | undefined {
+  forgetSites();
   for (let attempt = 0; attempt < 2; attempt++) {
     if (attempt > 0) urgeCollection();
     collectUnreachable();
@@ -161,7 +170,7 @@ export function trimPool(): void {
 function outOfMemory(bytes: number): never {
   const { budgetBytes, reservedBytes } = native.stats();
   const largest = [...large.values()].sort((a, b) => b.bytes - a.bytes).slice(0, 5);
-  const lines = largest.map(({ bytes: size, site }) => `  ${megabytes(size)} made${firstUserLine(site.stack ?? '')}`);
+  const lines = largest.map(({ bytes: size, site }) => `  ${megabytes(size)} made ${site === '' ? 'while memory was plentiful' : site}`);
   throw new MemoryError(
     '',
     `no room for ${megabytes(bytes)}: ${megabytes(reservedBytes)} of the budget of ${megabytes(budgetBytes)} are taken, ${megabytes(liveBytes)} of them by live tensors. ` +
@@ -178,7 +187,13 @@ function firstUserLine(stack: string): string {
   const lines = stack.split('\n').slice(1);
   const user =
     lines.find((line) => !/[\\/](src|dist)[\\/](runtime|tensor|ops|create|autograd|nn|optim|data)[\\/]/.test(line)) ?? lines[0] ?? '';
-  return ` ${user.trim()}`;
+  return user.trim();
+}
+
+/** Sets the limit on reserved memory, for the whole process. */
+export function setBudget(bytes: number): void {
+  native.setBudget(bytes);
+  budgetBytes = bytes;
 }
 
 /** Counters for engine.stats(). */

@@ -1,6 +1,6 @@
 import { native } from '../binding/load.js';
 import { ArgumentError } from '../errors.js';
-import { collectUnreachable, poolStats, resetPeak, trimPool } from './blocks.js';
+import { collectUnreachable, poolStats, resetPeak, setBudget, trimPool } from './blocks.js';
 import { synchronize } from './stream.js';
 
 export interface EngineStats {
@@ -34,16 +34,16 @@ export const engine = {
   /** Number of threads that kernels spread over, from the next command on. The environment variable CHAINRULE_THREADS sets it at start. Results do not depend on it. */
   setThreads(count: number): void {
     if (!Number.isInteger(count) || count < 1 || count > 1024)
-      throw new ArgumentError('setThreads', `count must be a whole number in 1..1024, got ${count}`);
+      throw new ArgumentError('setThreads', `count must be a whole number in 1..1024, got ${String(count)}`);
     synchronize();
     native.setThreads(count);
   },
 
   /** Limit on the memory that tensors may take, in bytes. The default is 0.8 of the smaller of RAM and the container's limit. */
   setMemoryBudget(bytes: number): void {
-    if (!(bytes > 0) || !Number.isFinite(bytes))
-      throw new ArgumentError('setMemoryBudget', `bytes must be a positive number, got ${bytes}`);
-    native.setBudget(Math.floor(bytes));
+    if (typeof bytes !== 'number' || !(bytes >= 1 && bytes <= Number.MAX_SAFE_INTEGER))
+      throw new ArgumentError('setMemoryBudget', `bytes must be a positive number, got ${String(bytes)}`);
+    setBudget(Math.floor(bytes));
   },
 
   /** Starts a new peakBytes measurement. */

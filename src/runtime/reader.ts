@@ -1,63 +1,60 @@
 import { native } from '../binding/load.js';
 import { dataArray, itemSize, type DataArray } from '../core/dtype.js';
 import { sizeOf } from '../core/shape.js';
-import type { ExecutionError } from '../errors.js';
 import type { Handle } from './handle.js';
-import { executionError, flush, read } from './stream.js';
+import { executionError, reportSkipped } from './failures.js';
+import { flush, read, waitFor } from './stream.js';
 
-/** Reads that are awaited, by sequence number. Holding the array here keeps it alive while the executor fills it. */
-interface Waiting {
+/** Reads under way, by sequence number. Holding the array here keeps it alive while the executor fills it. */
+interface Reader {
   readonly array: DataArray;
-  readonly resolve: (array: DataArray) => void;
-  readonly reject: (error: ExecutionError) => void;
+  /** Called with 0 or the id of the error that the values depend on. */
+  readonly done: (error: number) => void;
 }
-const waiting = new Map<number, Waiting>();
-
-/** Errors of synchronous reads, by sequence number, between the end of the read and its reader picking it up. */
-const syncErrors = new Map<number, number>();
+const readers = new Map<number, Reader>();
+/** How many of them are awaited: as long as there is one, the event loop stays alive. */
+let awaited = 0;
 
 native.attach(settle);
 
 function settle(): void {
-  const done = native.takeDone();
-  for (let i = 0; i < done.length; i += 2) {
-    const seq = done[i] as number;
-    const error = done[i + 1] as number;
-    const reader = waiting.get(seq);
-    if (reader === undefined) {
-      if (error !== 0) syncErrors.set(seq, error);
-      continue;
-    }
-    waiting.delete(seq);
-    if (waiting.size === 0) native.keepAlive(false);
-    if (error === 0) reader.resolve(reader.array);
-    else reader.reject(executionError(error));
+  const ended = native.takeDone();
+  for (let i = 0; i < ended.length; i += 2) {
+    const seq = ended[i] as number;
+    const error = ended[i + 1] as number;
+    if (seq === 0) reportSkipped(error);
+    const reader = readers.get(seq);
+    readers.delete(seq);
+    reader?.done(error);
   }
 }
 
-function start(t: Handle): { seq: number; array: DataArray } {
+function start(t: Handle, done: (error: number) => void): Reader & { readonly seq: number } {
   const array = dataArray(t.dtype, sizeOf(t.shape));
-  const seq = read(t.storage.block, t.offset * itemSize[t.dtype], array);
-  return { seq, array };
+  const reader = { array, done, seq: read(t.storage.block, t.offset * itemSize[t.dtype], array) };
+  readers.set(reader.seq, reader);
+  return reader;
 }
 
 /** The values of a contiguous handle, once everything before has run. Rejects with the error that they depend on. */
 export function readAsync(t: Handle): Promise<DataArray> {
-  const { seq, array } = start(t);
-  if (waiting.size === 0) native.keepAlive(true);
-  return new Promise((resolve, reject) => waiting.set(seq, { array, resolve, reject }));
+  return new Promise((resolve, reject) => {
+    const { array } = start(t, (error) => {
+      if (--awaited === 0) native.keepAlive(false);
+      if (error === 0) resolve(array);
+      else reject(executionError(error));
+    });
+    if (awaited++ === 0) native.keepAlive(true);
+  });
 }
 
 /** As readAsync, but blocks the thread until the values are there. */
 export function readSync(t: Handle): DataArray {
-  const { seq, array } = start(t);
-  native.wait(seq, -1);
+  let failure = 0;
+  const { seq, array } = start(t, (error) => (failure = error));
+  waitFor(seq);
   settle();
-  const error = syncErrors.get(seq);
-  if (error !== undefined) {
-    syncErrors.delete(seq);
-    throw executionError(error);
-  }
+  if (failure !== 0) throw executionError(failure);
   return array;
 }
 

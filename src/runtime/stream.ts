@@ -1,7 +1,7 @@
 import { native } from '../binding/load.js';
-import { ExecutionError } from '../errors.js';
 import type { Handle } from './handle.js';
 import { dtypeCode, type DataArray } from '../core/dtype.js';
+import { rememberSite } from './failures.js';
 
 /**
  * The command stream: the only way down. Ops append commands here; they are handed to the executor in batches, and run there in order.
@@ -21,10 +21,6 @@ let used = 0;
 let elements = 0;
 let seq = 0;
 
-/** The op and the user's line of commands that can fail on data, by sequence number, until they are known to have run. */
-const sites = new Map<number, ExecutionError>();
-const maxSites = 4096;
-
 /** Number of the last command or transfer given out. */
 export function lastSeq(): number {
   return seq;
@@ -36,7 +32,21 @@ export function flush(): void {
   const count = used;
   used = 0;
   elements = 0;
-  native.submit(words, count, seq);
+  again(() => native.submit(words, count, seq));
+}
+
+/** How long one look for progress may block; between two of them a worker that is being terminated stops. */
+const sliceMs = 50;
+
+/** Calls until it worked: the addon returns false after a moment of waiting for room in the queue. */
+function again(attempt: () => boolean): void {
+  let done = false;
+  while (!done) done = attempt();
+}
+
+/** Blocks until the command or transfer with that number has run. */
+export function waitFor(target: number): void {
+  again(() => native.wait(target, sliceMs));
 }
 
 /** Appends one command. `fallible` is the op's name when bad data can make the kernel fail; then the caller's line is remembered. */
@@ -66,7 +76,7 @@ export function command(
   words[start + 4] = outs.length;
   words[start + 5] = params.length;
   used = at;
-  if (fallible !== '') remember(fallible);
+  if (fallible !== '') rememberSite(seq, fallible);
   if (used > flushWords || elements > flushElements) flush();
 }
 
@@ -103,38 +113,21 @@ export function release(block: number): void {
 /** Copies `data` into a block in its turn; `data` may be changed as soon as this returns. */
 export function write(block: number, byteOffset: number, data: DataArray): number {
   flush();
-  native.write(block, byteOffset, data, ++seq);
+  seq++;
+  again(() => native.write(block, byteOffset, data, seq));
   return seq;
 }
 
 /** Fills `destination` from a block in its turn and returns the number to wait for. `destination` is not to be touched before. */
 export function read(block: number, byteOffset: number, destination: DataArray): number {
   flush();
-  native.read(block, byteOffset, destination, ++seq);
+  seq++;
+  again(() => native.read(block, byteOffset, destination, seq));
   return seq;
 }
 
 /** Blocks until everything recorded so far has run. */
 export function synchronize(): void {
   flush();
-  native.wait(seq, -1);
-}
-
-function remember(op: string): void {
-  if (sites.size >= maxSites) {
-    const { completed } = native.stats();
-    for (const known of sites.keys()) if (known <= completed - maxSites) sites.delete(known);
-  }
-  sites.set(seq, new ExecutionError(op, ''));
-}
-
-/** The error object for a failed command: its message, on the stack of the line that called the op. */
-export function executionError(id: number): ExecutionError {
-  const { seq: failed, kernel, message } = native.error(id);
-  const site = sites.get(failed);
-  if (site === undefined) return new ExecutionError(kernel, message);
-  const error = new ExecutionError(site.op, message);
-  const at = site.stack?.indexOf('\n') ?? -1;
-  if (site.stack !== undefined && at >= 0) error.stack = `${error.name}: ${error.message}${site.stack.slice(at)}`;
-  return error;
+  waitFor(seq);
 }

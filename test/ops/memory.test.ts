@@ -60,12 +60,13 @@ describe.each(rows.filter(isDifferentiable))('$name keeps for its gradient what 
   });
 
   const info = definedOps().find(({ name }) => name === row.name);
-  const plain = info !== undefined && row.ops === undefined && info.inputs.every((name) => !name.startsWith('...'));
-  it.runIf(plain)('lets go of inputs that its rule does not read', () => {
+  // Composites, and ops of any number of inputs, have no list of what one rule reads.
+  if (info === undefined || row.ops !== undefined || info.inputs.some((name) => name.startsWith('...'))) return;
+  it('lets go of inputs that its rule does not read', () => {
     for (const one of row.cases) {
       scope(() => {
         const xs = toTensors(drawInputs(row, one, 'f64'));
-        if (xs.length !== info?.inputs.length) return;
+        if (xs.length !== info.inputs.length) return;
         for (const i of gradientsOf(row, one)) xs[i]!.requiresGrad = true;
         const outs = call(row, one, xs);
         if (outs.some((out) => xs.some((x) => x.storage === out.storage))) return; // a view

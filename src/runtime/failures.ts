@@ -1,0 +1,70 @@
+import { native } from '../binding/load.js';
+import { ExecutionError } from '../errors.js';
+
+/** From a command that failed while executing back to the line that called the op. */
+
+/** The op and the user's line of commands that can fail on data, by sequence number, until they are known to have run. */
+const sites = new Map<number, ExecutionError>();
+/** The same for those that did fail. */
+const failed = new Map<number, ExecutionError>();
+const maxFailed = 1000;
+/** Errors with ids up to this one have been looked at. */
+let lookedAt = 0;
+const firstForget = 16;
+let forgetAt = firstForget;
+
+/** Remembers the caller's line for command `seq`. */
+export function rememberSite(seq: number, op: string): void {
+  if (sites.size >= forgetAt) forgetSites();
+  sites.set(seq, new ExecutionError(op, ''));
+}
+
+/** Drops the sites of commands that went well. It matters: until its text is asked for, a stack keeps every `this` on it alive, tensors too. */
+export function forgetSites(): void {
+  const { completed, lastError } = native.stats();
+  for (; lookedAt < lastError; lookedAt++) keepSite(native.error(lookedAt + 1).seq);
+  for (const seq of sites.keys()) {
+    if (seq > completed) break;
+    sites.delete(seq);
+  }
+  forgetAt = Math.max(firstForget, 2 * sites.size);
+}
+
+function keepSite(seq: number): void {
+  const site = sites.get(seq);
+  if (site === undefined) return;
+  void site.stack;
+  failed.set(seq, site);
+  if (failed.size > maxFailed) for (const oldest of failed.keys()) return void failed.delete(oldest);
+}
+
+/** The error object for a failed command: its message, on the stack of the line that called the op. */
+export function executionError(id: number): ExecutionError {
+  reported = Math.max(reported, id);
+  const { seq, kernel, message } = native.error(id);
+  const site = sites.get(seq) ?? failed.get(seq);
+  if (site === undefined) return new ExecutionError(kernel, message);
+  const error = new ExecutionError(site.op, message);
+  const at = site.stack?.indexOf('\n') ?? -1;
+  if (site.stack !== undefined && at >= 0) error.stack = `${error.name}: ${error.message}${site.stack.slice(at)}`;
+  return error;
+}
+
+/** Id of the newest error that somebody was told of. */
+let reported = 0;
+
+/**
+ * An update in place (an optimizer's) was left out because of an error. Whoever reads the loss is told; whoever reads nothing would train on without noticing,
+ * so a process warning says it, once for each error.
+ */
+export function reportSkipped(id: number): void {
+  setImmediate(() => {
+    if (id <= reported) return;
+    const error = executionError(id);
+    process.emitWarning(`an update in place was left out, the tensor keeps its value: ${error.message}`, {
+      type: 'ChainruleWarning',
+      code: error.code,
+      detail: error.stack ?? '',
+    });
+  });
+}
