@@ -2,6 +2,32 @@
 
 // elementwise
 export { add } from './elementwise/add.js';
+export { sub } from './elementwise/sub.js';
+export { mul } from './elementwise/mul.js';
+export { div } from './elementwise/div.js';
+export { floorDivide, remainder } from './elementwise/remainder.js';
+export { maximum, minimum } from './elementwise/maximum.js';
+export { pow } from './elementwise/pow.js';
+export { abs, neg, sign } from './elementwise/sign.js';
+export { ceil, floor, round, trunc } from './elementwise/rounding.js';
+export { exp, expm1 } from './elementwise/exp.js';
+export { log, log1p, log2 } from './elementwise/log.js';
+export { reciprocal, rsqrt, sqrt, square } from './elementwise/sqrt.js';
+export { cos, sin } from './elementwise/trig.js';
+export { erf } from './elementwise/erf.js';
+export { tanh } from './elementwise/tanh.js';
+export { sigmoid } from './elementwise/sigmoid.js';
+export { leakyRelu, relu } from './elementwise/relu.js';
+export { elu } from './elementwise/elu.js';
+export { gelu, type GeluOptions } from './elementwise/gelu.js';
+export { silu } from './elementwise/silu.js';
+export { mish } from './elementwise/mish.js';
+export { softplus, type SoftplusOptions } from './elementwise/softplus.js';
+export { clamp, hardtanh } from './elementwise/clamp.js';
+export { eq, ge, gt, le, lt, ne } from './elementwise/comparison.js';
+export { logicalAnd, logicalNot, logicalOr, logicalXor } from './elementwise/logical.js';
+export { isFinite, isInf, isNaN } from './elementwise/classify.js';
+export { where } from './elementwise/where.js';
 export { to } from './elementwise/cast.js';
 
 // linalg
