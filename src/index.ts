@@ -28,6 +28,8 @@ export {
   type GradcheckReport,
   type TensorFunction,
 } from './autograd/gradcheck.js';
+export { customGrad, type CustomVjp } from './autograd/custom.js';
+export { hessian, hvp, jacobian, jvp } from './autograd/functional.js';
 export { grad, gradients, valueAndGrad, vjp, type GradientsOptions } from './autograd/grad.js';
 export { enableGrad, noGrad } from './tensor/mode.js';
 

@@ -97,10 +97,15 @@ export function walk(
         return [];
       }
       const taken = new Map<Tensor, Tensor | null>();
+      const given = new Set<Tensor>();
       return targets.map(({ source, index }) => {
-        if (source instanceof Node) return captured.get(source)?.[index] ?? null;
-        if (!taken.has(source)) taken.set(source, cotangents.take(source, 0));
-        return taken.get(source) ?? null;
+        if (source instanceof Tensor && !taken.has(source)) taken.set(source, cotangents.take(source, 0));
+        const g = source instanceof Node ? captured.get(source)?.[index] : taken.get(source);
+        if (g === null || g === undefined) return null;
+        // A target named twice gets a handle of its own each time.
+        if (given.has(g)) return shareGradient(g);
+        given.add(g);
+        return g;
       });
     }, 'backward()'),
   );

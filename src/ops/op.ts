@@ -250,6 +250,25 @@ function connect(rule: Rule, attrs: unknown, inputs: readonly Tensor[], outs: re
   return node;
 }
 
+/**
+ * Records a computation that no op describes (customGrad) as the origin of `out`. Inputs and result are saved for `pull`: cotangent, [...inputs, out], the inputs'
+ * specs -> a cotangent or null for each input.
+ */
+export function record(
+  name: string,
+  inputs: readonly Tensor[],
+  out: Tensor,
+  pull: (g: Tensor, saved: readonly Tensor[], specs: readonly Spec[]) => readonly (Tensor | null)[],
+): void {
+  if (!isRecording() || !isFloating(out.dtype) || !inputs.some((x) => x.requiresGrad)) return;
+  const rule: Rule = {
+    name,
+    pull: (g, saved, _attrs, specs) => pull(g[0] as Tensor, saved, specs).map((one) => (one === null ? null : () => one)),
+  };
+  const node = connect(rule, null, inputs, [out]);
+  node.saved = [...inputs, out].map(save);
+}
+
 /** Where a tensor's gradient goes: the node that made it, or the leaf itself. */
 export function sourceOf(t: Tensor): Node | Tensor | null {
   return t.node ?? t.leaf ?? (t.requiresGrad ? t : null);
