@@ -38,7 +38,7 @@ export async function clangTidy() {
       if (isFresh(stamp, hash)) continue;
       const { ok, output } = await run(file);
       if (ok) writeStamp(stamp, hash);
-      else findings.push(output.trim());
+      else findings.push(output.replace(/^\d+ warnings? generated\.\n/gm, '').trim());
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
