@@ -112,7 +112,10 @@ export const activations = [
       map(x!, (v) => v * (approximate === 'none' ? normal(v) : logistic(2 * Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3)))),
     cases: casesWith<{ approximate: 'none' | 'tanh' }>({ approximate: 'none' }, { approximate: 'tanh' }),
     inputs: range,
-    torch: 'F.gelu(x[0], approximate=a["approximate"])',
+    // Left of -1 PyTorch's own forms lose digits to cancellation: there, the same functions written without it.
+    torch:
+      'torch.where(x[0] > -1, F.gelu(x[0], approximate=a["approximate"]), x[0] * (0.5 * torch.erfc(-x[0] / math.sqrt(2)) if a["approximate"] == "none" ' +
+      'else torch.sigmoid(2 * math.sqrt(2 / math.pi) * (x[0] + 0.044715 * x[0] ** 3))))',
     rejects: [
       ...rejects('gelu', gelu),
       {
