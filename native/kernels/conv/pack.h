@@ -79,6 +79,7 @@ struct UnfoldedA {
     for (int64_t r = 0; r < rows; ++r) copy_runs(runs, found, padded + taps[i + r], buffer + r * ld);
     return {buffer, ld, 1};
   }
+  void prefetch(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t) const {}  // the padded copy is in L2
 };
 
 /// B of the weight gradient: row k is a pixel of the window, column j an output channel; from y's gradient, any strides.

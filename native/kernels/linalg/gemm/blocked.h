@@ -2,6 +2,7 @@
 // The one blocked driver. A caller names a rectangle of C and three small objects that know where the numbers lie:
 //
 //   a.sliver(buffer, i, rows, k, count, uses) -> Sliver   rows i.. of A, k.. : packed into buffer, or a pointer into A itself
+//   a.prefetch(i, rows, k, count, part, parts)            asks for a part of a sliver that comes next
 //   b.panel(buffer, k, count, j, cols, uses)  -> Panel    columns j.. of B, k.. : packed, or a pointer into B itself
 //   c.at(i, j, cols, whole, row_stride)       -> T*       where columns j..j+whole (cols, in whole vectors) can be written, or nullptr
 //   c.read(tile, i, j, rows, cols), c.write(...)          the same through a small buffer, for everything else
@@ -100,6 +101,7 @@ void multiply_block(const Rect& rect, int64_t k, const A& a, const B& b, const C
         const Sliver<T> sliver = a.sliver(sliver_buffer, i, rows, k0, k_count, count);
         for (int64_t p = 0; p < count; ++p) {
           const int64_t j = p * kTileCols<T>, width = cols - j < kTileCols<T> ? cols - j : kTileCols<T>;
+          if (s + 1 < slivers) a.prefetch(i + rows, rows, k0, k_count, p, count);
           multiply_one(sliver, panels[p], k_count, c, Rect{i, rows, rect.col + col + j, width}, block == 0 && !accumulate,
                        block == blocks.count - 1, tile_buffer);
         }

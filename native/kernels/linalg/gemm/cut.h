@@ -5,7 +5,7 @@
 namespace chainrule::CR_ISA {
 
 inline constexpr int64_t kUnitWork = int64_t{1} << 20;  // multiply-adds: about 20 us, ten times the price of a fork
-inline constexpr int64_t kMaxUnits = 32;
+inline constexpr int64_t kMaxUnits = 16;
 
 /// A grid of rectangles over C.
 struct Grid {
@@ -17,17 +17,16 @@ CR_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 CR_INLINE int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 CR_INLINE int64_t max_of(int64_t a, int64_t b) { return a > b ? a : b; }
 
-/// Cuts m x n into about `want` rectangles. Columns first, as each part of the rows packs its columns of B anew; but not into parts
-/// narrower than four panels while rows can be cut instead, as each part of the columns packs its rows of A anew.
+/// Cuts m x n into about `want` rectangles. Every part of the rows packs its columns of B anew, and every part of the columns its rows of
+/// A: columns are cut first, into eight panels or more, then rows, into 24 slivers or more; only then narrower columns.
 template <class T>
 CR_INLINE Grid make_grid(int64_t m, int64_t n, int64_t want) {
   const int64_t panels = ceil_div(n, kTileCols<T>), slivers = ceil_div(m, kTileRows);
   Grid grid{m, n, 1, 1};
   if (want <= 1) return grid;
-  grid.col_parts = max_of(1, min_of(want, panels / 4));
-  grid.row_parts = max_of(1, min_of(ceil_div(want, grid.col_parts), slivers / 4));
-  const int64_t more = ceil_div(want, grid.col_parts * grid.row_parts);
-  grid.col_parts = min_of(grid.col_parts * more, panels);
+  grid.col_parts = max_of(1, min_of(want, panels / 8));
+  grid.row_parts = max_of(1, min_of(ceil_div(want, grid.col_parts), slivers / 24));
+  grid.col_parts *= max_of(1, min_of(want / (grid.col_parts * grid.row_parts), panels / grid.col_parts));
   return grid;
 }
 

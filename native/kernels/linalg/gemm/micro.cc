@@ -12,26 +12,33 @@ namespace chainrule::CR_ISA {
 template <class T, int Rows, int Vecs>
 void multiply(const TileArgs<T>& tile) {
   using V = Vec<T>;
-  const T *a = tile.a, *b = tile.b;
+  // Rows are addressed as group[i / 3] + (i % 3) row: a third of the pointers that plain indexing would need.
+  constexpr int groups = (Rows + 2) / 3;
+  const T* group[groups];
+  const T* b = tile.b;
   const int64_t a_row = tile.a_row, a_k = tile.a_k, b_k = tile.b_k;
+  CR_UNROLL for (int g = 0; g < groups; ++g) group[g] = tile.a + 3 * g * a_row;
   V sum[Rows][Vecs];
   CR_UNROLL for (int i = 0; i < Rows; ++i) { CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = V{}; }
   for (int64_t k = tile.k; k > 0; --k) {
     V row[Vecs];
     CR_UNROLL for (int v = 0; v < Vecs; ++v) row[v] = load(b + v * kLanes<T>);
     CR_UNROLL for (int i = 0; i < Rows; ++i) {
-      const V x = splat<V>(a[i * a_row]);
+      const V x = splat<V>(group[i / 3][i % 3 * a_row]);
       CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = fma(x, row[v], sum[i][v]);
     }
-    a += a_k;
+    CR_UNROLL for (int g = 0; g < groups; ++g) group[g] += a_k;
     b += b_k;
   }
   T* c = tile.c;
-  CR_UNROLL for (int i = 0; i < Rows; ++i, c += tile.c_row) {
-    CR_UNROLL for (int v = 0; v < Vecs; ++v) {
-      T* to = c + v * kLanes<T>;
-      store(to, tile.accumulate ? load(to) + sum[i][v] : sum[i][v]);
+  asm("" : "+r"(c));  // addresses of C are worked out here: kept during the loop they would crowd out those of A
+  if (tile.accumulate) {
+    CR_UNROLL for (int i = 0; i < Rows; ++i) {
+      CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = load(c + i * tile.c_row + v * kLanes<T>) + sum[i][v];
     }
+  }
+  CR_UNROLL for (int i = 0; i < Rows; ++i, c += tile.c_row) {
+    CR_UNROLL for (int v = 0; v < Vecs; ++v) store(c + v * kLanes<T>, sum[i][v]);
   }
 }
 

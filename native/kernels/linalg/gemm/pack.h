@@ -87,6 +87,19 @@ struct StridedA {
     }
     return {buffer, ld, 1};
   }
+  /// Asks for part `part` of `parts` of a sliver that is packed soon.
+  void prefetch(int64_t i, int64_t rows, int64_t k, int64_t count, int64_t part, int64_t parts) const {
+    if (parts <= 2) return;
+    constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
+    const T* from = data + i * row + k * col;
+    if (col == 1) {
+      for (int64_t r = part * rows / parts; r < (part + 1) * rows / parts; ++r) {
+        for (int64_t c = 0; c < count; c += line) __builtin_prefetch(from + r * row + c);
+      }
+    } else if (row == 1) {
+      for (int64_t c = part * count / parts; c < (part + 1) * count / parts; ++c) __builtin_prefetch(from + c * col);
+    }
+  }
 };
 
 /// Element (k, j) is data[k * row + j * col].
