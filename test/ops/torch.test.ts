@@ -10,8 +10,15 @@ import { caseName, dtypesOf, gradientsOf, rows, type TableCase, type TableRow } 
 const again = 'run python3 test/fixtures/make.py';
 const files = new Map([...new Set(rows.map(({ family }) => family))].map((family) => [family, readFixtures(family)]));
 
-/** Both sides round, so results may differ by twice what the reference test accepts. */
+/**
+ * Both sides round, so results may differ by twice what the reference test accepts; and PyTorch's own formulas cancel in places (1 + erf(x) in gelu's tail), so
+ * that errors count against the largest element of a result. The reference test is the strict one for single elements.
+ */
 const both = 2;
+const normwise = (scale: Float64Array): Float64Array => {
+  const largest = scale.reduce((m, v) => (Number.isFinite(v) ? Math.max(m, v) : m), 0);
+  return scale.map((v) => v + largest);
+};
 /** Gradients have no naive formula to measure a scale from: against their largest element, or 1 where the terms of a sum cancel (cotangents are near 1). */
 const forGradients = 8;
 
@@ -35,7 +42,7 @@ function compare(row: TableRow, one: TableCase, asked: DType, dtype: DType, answ
     const outs = call(row, one, xs);
     if (dtype === asked) expect(outs.map((out) => out.dtype)).toEqual(answer.outputs.map((y) => y.dtype));
     const scales = scalesOf(row, one, drawn, naiveOf(row, one, drawn));
-    outs.forEach((out, i) => expect(mismatch(toNd(out), answer.outputs[i]!, scales[i]!, out.dtype, c)).toBeNull());
+    outs.forEach((out, i) => expect(mismatch(toNd(out), answer.outputs[i]!, normwise(scales[i]!), out.dtype, c)).toBeNull());
     const roots = outs.filter((out) => out.requiresGrad);
     if (wanted.length === 0 || roots.length === 0 || (dtype !== 'f32' && dtype !== 'f64')) return;
     const seeds = cotangentsOf(row, one, outs.map(toNd)).map((g) => toTensor(g, dtype));
