@@ -27,6 +27,11 @@ export function drawInputs(row: TableRow, one: TableCase, dtype: DType): Drawn[]
   });
 }
 
+/** Numbers in [0, 1) that look random enough: multiples of the golden ratio, modulo 1 (Knuth, TAOCP 3, 6.4). */
+function scattered(i: number): number {
+  return (Math.imul(i + 1, 0x9e3779b1) >>> 0) / 2 ** 32;
+}
+
 /** Above this, inputs serve threads and instruction sets alone: they are drawn quickly, in f32, and not spread. */
 const large = 1 << 14;
 
@@ -36,7 +41,7 @@ const large = 1 << 14;
  */
 function floats(rng: Random, n: number, low: number, high: number, dtype: DType, kink?: (v: number) => boolean): Float64Array {
   const data = new Float64Array(n);
-  if (n > large) return data.map(() => Math.fround(low + (high - low) * rng.next()));
+  if (n > large) return data.map((_, i) => Math.fround(low + (high - low) * scattered(i)));
   for (let i = 0; i < n; i++) {
     for (let attempt = 0; ; attempt++) {
       // An element whose stratum is all kink goes anywhere else.
@@ -70,6 +75,7 @@ function shuffle(rng: Random, data: Float64Array): void {
 export function drawCotangent(name: string, shape: readonly number[]): Nd {
   const rng = random(`${name} cotangent`);
   const data = new Float64Array(size(shape));
+  if (data.length > large) return { shape, data: data.map((_, i) => Math.fround(scattered(i) - 0.5)) };
   return { shape, data: data.map(() => (rng.next() < 0.5 ? -1 : 1) * Math.fround(0.5 + rng.next())) };
 }
 

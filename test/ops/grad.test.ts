@@ -36,7 +36,8 @@ describe.each(candidates)('the gradient of $name', (row) => {
     }
   });
 
-  it.runIf(row.secondOrder !== false).each(cases)('can be differentiated again: %s', async (_, one) => {
+  if (row.secondOrder === false) return;
+  it.each(cases)('can be differentiated again: %s', async (_, one) => {
     await gradgradcheck((...xs) => call(row, one, xs), differentiableInputs(row, one), { ...tight, maxElements: 12 });
   });
 });
