@@ -29,11 +29,11 @@ export class Adagrad extends Optimizer<AdagradOptions> {
     return ['sum'];
   }
 
-  protected override initialValue({ initialAccumulatorValue }: AdagradOptions): number {
+  protected override initialValue({ initialAccumulatorValue }: ParameterGroup<AdagradOptions>): number {
     return initialAccumulatorValue;
   }
 
-  protected check({ lr, lrDecay, weightDecay, initialAccumulatorValue, eps }: AdagradOptions): void {
+  protected check({ lr, lrDecay, weightDecay, initialAccumulatorValue, eps }: ParameterGroup<AdagradOptions>): void {
     checkRange('Adagrad', 'lr', lr, 0);
     checkRange('Adagrad', 'lrDecay', lrDecay, 0);
     checkRange('Adagrad', 'weightDecay', weightDecay, 0);

@@ -24,11 +24,11 @@ const adamwDefaults: AdamOptions = { ...adamDefaults, weightDecay: 0.01 };
 abstract class AdamFamily extends Optimizer<AdamOptions> {
   protected abstract readonly decoupled: boolean;
 
-  protected slotNames({ amsgrad }: AdamOptions): readonly string[] {
+  protected slotNames({ amsgrad }: ParameterGroup<AdamOptions>): readonly string[] {
     return amsgrad ? ['exp_avg', 'exp_avg_sq', 'max_exp_avg_sq'] : ['exp_avg', 'exp_avg_sq'];
   }
 
-  protected check({ lr, betas, eps, weightDecay }: AdamOptions): void {
+  protected check({ lr, betas, eps, weightDecay }: ParameterGroup<AdamOptions>): void {
     checkRange('Adam', 'lr', lr, 0);
     checkRange('Adam', 'betas[0]', betas[0], 0, 1);
     checkRange('Adam', 'betas[1]', betas[1], 0, 1);

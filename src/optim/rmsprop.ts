@@ -30,11 +30,11 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
     super('RMSprop', params, defaults, options);
   }
 
-  protected slotNames({ centered, momentum }: RMSpropOptions): readonly string[] {
+  protected slotNames({ centered, momentum }: ParameterGroup<RMSpropOptions>): readonly string[] {
     return ['square_avg', ...(centered ? ['grad_avg'] : []), ...(momentum === 0 ? [] : ['momentum_buffer'])];
   }
 
-  protected check({ lr, alpha, eps, weightDecay, momentum }: RMSpropOptions): void {
+  protected check({ lr, alpha, eps, weightDecay, momentum }: ParameterGroup<RMSpropOptions>): void {
     checkRange('RMSprop', 'lr', lr, 0);
     checkRange('RMSprop', 'alpha', alpha, 0);
     checkRange('RMSprop', 'eps', eps, 0);

@@ -29,11 +29,11 @@ export class SGD extends Optimizer<SGDOptions> {
     super('SGD', params, defaults, options);
   }
 
-  protected slotNames({ momentum }: SGDOptions): readonly string[] {
+  protected slotNames({ momentum }: ParameterGroup<SGDOptions>): readonly string[] {
     return momentum === 0 ? [] : ['momentum_buffer'];
   }
 
-  protected check({ lr, momentum, dampening, weightDecay, nesterov }: SGDOptions): void {
+  protected check({ lr, momentum, dampening, weightDecay, nesterov }: ParameterGroup<SGDOptions>): void {
     checkRange('SGD', 'lr', lr, 0);
     checkRange('SGD', 'momentum', momentum, 0);
     checkRange('SGD', 'dampening', dampening, -Infinity);

@@ -113,7 +113,10 @@ describe('in place', () => {
 
   it('tells a graph that needs the old values', () => {
     const x = tensor([1, 2], { dtype: 'f64', requiresGrad: true });
-    const y = x.reshape([1, 2]).matmul(x.reshape([2, 1])).sum();
+    const y = x
+      .reshape([1, 2])
+      .matmul(x.reshape([2, 1]))
+      .sum();
     x.grad = tensor([1, 1], { dtype: 'f64' });
     new optim.SGD([x], { lr: 1 }).step();
     expect(() => y.backward()).toThrow(/modified in place/);
