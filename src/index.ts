@@ -34,6 +34,7 @@ export { grad, gradients, valueAndGrad, vjp, type GradientsOptions } from './aut
 export { enableGrad, noGrad } from './tensor/mode.js';
 
 // training
+export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
 
 // memory and engine

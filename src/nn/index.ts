@@ -1,0 +1,14 @@
+/** Layers, losses, containers and initialisers: `import { nn } from 'chainrule'`. */
+export { ELU, GELU, LeakyReLU, Mish, ReLU, Sigmoid, SiLU, Softplus, Tanh } from './activation.js';
+export { ModuleDict, ModuleList, ParameterList, Sequential, type TensorModule } from './containers.js';
+export { Conv1d, Conv2d, type ConvOptions } from './conv.js';
+export { Dropout } from './dropout.js';
+export { Flatten, Identity } from './flatten.js';
+export * as init from './init.js';
+export { Linear, type LinearOptions } from './linear.js';
+export { Module } from './module.js';
+export type { LayerOptions } from './options.js';
+export { Parameter, type ParameterOptions } from './parameter.js';
+export { AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d } from './pooling.js';
+export type { LoadOptions, LoadResult, StateDict, StateLike } from './state.js';
+export { summary, type SummaryOptions } from './summary.js';
