@@ -18,7 +18,8 @@ export function erfc(x: number): number {
   if (Number.isNaN(x)) return NaN;
   if (x <= 1) return 1 - erf(x);
   let fraction = 0;
-  for (let n = 500; n > 0; n--) fraction = n / 2 / (x + fraction);
+  // Its error after n terms is about e^(-2 x sqrt(2 n)).
+  for (let n = 20 + Math.ceil(260 / (x * x)); n > 0; n--) fraction = n / 2 / (x + fraction);
   return Math.exp(-x * x) / ((x + fraction) * Math.sqrt(Math.PI));
 }
 

@@ -26,7 +26,7 @@ export function sqrt(x: Tensor): Tensor {
   return applyUnary(sqrtOp, x, {});
 }
 
-/** 1 / sqrt(x), within 1 ULP. x [...] floating -> [...]. Throws DTypeError for integers. */
+/** 1 / sqrt(x), within 1.5 ULP. x [...] floating -> [...]. Throws DTypeError for integers. */
 export function rsqrt(x: Tensor): Tensor {
   return applyUnary(rsqrtOp, x, {});
 }

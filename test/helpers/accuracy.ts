@@ -1,0 +1,113 @@
+/** Error of the vector functions in units in the last place, against references that share nothing with them. */
+import {
+  cos,
+  erf,
+  exp,
+  expm1,
+  fromArray,
+  gelu,
+  log,
+  log1p,
+  log2,
+  mish,
+  reciprocal,
+  rsqrt,
+  sigmoid,
+  silu,
+  sin,
+  softplus,
+  sqrt,
+  tanh,
+  type Tensor,
+} from '../../src/index.js';
+import * as special from './special.js';
+
+export interface Measured {
+  readonly name: string;
+  readonly op: (x: Tensor) => Tensor;
+  /** In f64, good to a few 2^-53: ample for f32. */
+  readonly exact: (x: number) => number;
+  /** Largest error promised, in ULP. */
+  readonly bound: number;
+  /** In f32 the promise begins here: below, a factor is so small that f32 has fewer digits for it. */
+  readonly from?: number;
+}
+
+const logistic = (x: number): number => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x)));
+/** An infinite x times a factor that has long been 0. */
+const product = (x: number, factor: number): number => (factor === 0 ? 0 : x * factor);
+
+/** tanh(softplus(x)) without cancellation. */
+function mishFactor(x: number): number {
+  const e = Math.exp(Math.min(x, 40));
+  return (e * (e + 2)) / (e * (e + 2) + 2);
+}
+
+export const functions: readonly Measured[] = [
+  { name: 'exp', op: exp, exact: Math.exp, bound: 1 },
+  { name: 'expm1', op: expm1, exact: Math.expm1, bound: 2 },
+  { name: 'log', op: log, exact: Math.log, bound: 1 },
+  { name: 'log1p', op: log1p, exact: Math.log1p, bound: 2 },
+  { name: 'log2', op: log2, exact: Math.log2, bound: 1 },
+  { name: 'sin', op: sin, exact: Math.sin, bound: 2 },
+  { name: 'cos', op: cos, exact: Math.cos, bound: 2 },
+  { name: 'tanh', op: tanh, exact: Math.tanh, bound: 2 },
+  { name: 'sigmoid', op: sigmoid, exact: logistic, bound: 2 },
+  { name: 'erf', op: erf, exact: special.erf, bound: 2 },
+  { name: 'sqrt', op: sqrt, exact: Math.sqrt, bound: 0.5 },
+  { name: 'rsqrt', op: rsqrt, exact: (x) => 1 / Math.sqrt(x), bound: 1.5 },
+  { name: 'reciprocal', op: reciprocal, exact: (x) => 1 / x, bound: 0.5 },
+  { name: 'softplus', op: (x) => softplus(x), exact: (x) => (x > 20 ? x : Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))), bound: 2 },
+  // Products of a factor that is small where the function is.
+  { name: 'gelu', op: (x) => gelu(x), exact: (x) => product(x, special.normal(x)), bound: 5.5, from: -13 },
+  { name: 'silu', op: silu, exact: (x) => product(x, logistic(x)), bound: 3.5, from: -87 },
+  { name: 'mish', op: mish, exact: (x) => product(x, mishFactor(x)), bound: 4.5, from: -87 },
+];
+
+const bits = new DataView(new ArrayBuffer(8));
+
+/** Distance between neighbours at |x|, in f32 (23 bits of fraction) or f64 (52). */
+export function ulpOf(x: number, fraction: 23 | 52): number {
+  bits.setFloat64(0, x);
+  const lowest = fraction === 23 ? -126 : -1022;
+  const exponent = Math.max(((bits.getUint32(0) >>> 20) & 2047) - 1023, lowest);
+  return exponent - fraction < -1074 ? 2 ** -1074 : 2 ** (exponent - fraction);
+}
+
+/** |got - want| in ULP of f32; 0 where both are NaN, or where both are beyond the largest number. */
+export function errorF32(got: number, want: number): number {
+  if (got === want || (Number.isNaN(got) && Number.isNaN(want))) return 0;
+  // The midpoint between the largest f32 and the next power of two rounds to infinity; half an ULP on either side is fair.
+  if (!Number.isFinite(got) || !Number.isFinite(want)) {
+    return Math.fround(want) === got || (Math.abs(want) >= 3.402823364973241e38 && Math.sign(want) === Math.sign(got)) ? 0 : Infinity;
+  }
+  return Math.abs(got - want) / ulpOf(want, 23);
+}
+
+export interface Worst {
+  readonly ulp: number;
+  readonly x: number;
+}
+
+const chunk = 1 << 18;
+
+/** The largest error of f over every `stride`-th of the 2^32 floats. */
+export function worstF32({ op, exact, from = -Infinity }: Measured, stride: number, start = 0): Worst {
+  let worst: Worst = { ulp: 0, x: NaN };
+  for (let first = start; first < 2 ** 32; first += stride * chunk) {
+    const count = Math.min(chunk, Math.ceil((2 ** 32 - first) / stride));
+    const patterns = Uint32Array.from({ length: count }, (_, i) => first + i * stride);
+    const x = new Float32Array(patterns.buffer);
+    const input = fromArray(x, [count]);
+    const output = op(input);
+    const y = output.dataSync();
+    for (let i = 0; i < count; i++) {
+      if ((x[i] ?? NaN) < from) continue;
+      const error = errorF32(Number(y[i]), exact(x[i] ?? NaN));
+      if (error > worst.ulp) worst = { ulp: error, x: x[i] ?? NaN };
+    }
+    input.dispose();
+    output.dispose();
+  }
+  return worst;
+}
