@@ -4,6 +4,9 @@
 // error that grows with the logarithm of their length.
 #include "simd/vec.h"
 
+/// Stands after a lambda's parameters: its body becomes part of the loop that calls it.
+#define CR_INLINE_LAMBDA __attribute__((always_inline))
+
 namespace chainrule::CR_ISA {
 
 inline constexpr int kVirtualLanes = 16;
@@ -34,14 +37,14 @@ CR_INLINE Vec<A> load_as(const bool* p) {
   return load_as<A>(reinterpret_cast<const uint8_t*>(p));
 }
 
-/// -1 in the lanes of register `part` that lie below n, counted over all sixteen.
+/// -1 in the first n lanes (all of them when n is larger).
 template <class V>
-CR_INLINE IntVec<V> lanes_below(int part, int64_t n) {
+CR_INLINE IntVec<V> lanes_below(int64_t n) {
   using I = IntVec<V>;
   constexpr int lanes = kLanes<Scalar<V>>;
   I index = {};
   for (int i = 0; i < lanes; ++i) index[i] = static_cast<Scalar<I>>(i);
-  return index < splat<I>(static_cast<Scalar<I>>(n - part * lanes));
+  return index < splat<I>(static_cast<Scalar<I>>(n < lanes ? n : lanes));
 }
 
 template <class Op, class A>
@@ -95,26 +98,52 @@ CR_INLINE A fold_lanes(Lanes<A> all) {
   return Op::join(v, rotate_lanes<1>(v))[0];
 }
 
-/// Lanes of map(x[i]) for i < n, joined by Op. Op has identity<V>() and join(V, V).
-template <class Op, class A, class T, class Map>
-CR_INLINE Lanes<A> reduce_lanes(const T* x, int64_t n, Map map) {
+/// Joins body(i, m), the values of elements i..i+m-1, over begin..end-1: one vector, or at the end fewer than its lanes (m of them count).
+/// Op has identity<V>() and join(V, V).
+template <class Op, class A, class Body>
+CR_INLINE Lanes<A> reduce_range(int64_t begin, int64_t end, Body body) {
   constexpr int parts = Lanes<A>::kParts, lanes = kLanes<A>;
   Lanes<A> sum = identity_lanes<Op, A>();
-  int64_t i = 0;
-  for (; i + kVirtualLanes <= n; i += kVirtualLanes) {
+  int64_t i = begin;
+  for (; i + kVirtualLanes <= end; i += kVirtualLanes) {
 #pragma GCC unroll 8
-    for (int k = 0; k < parts; ++k) sum.part[k] = Op::join(sum.part[k], map(load_as<A>(x + i + k * lanes)));
+    for (int k = 0; k < parts; ++k) sum.part[k] = Op::join(sum.part[k], body(i + k * lanes, static_cast<int64_t>(lanes)));
   }
-  if (i < n) {
-    T rest[kVirtualLanes] = {};
-    std::memcpy(rest, x + i, static_cast<size_t>(n - i) * sizeof(T));
-    for (int k = 0; k < parts; ++k) {
-      const Vec<A> value =
-          select<Vec<A>>(lanes_below<Vec<A>>(k, n - i), map(load_as<A>(rest + k * lanes)), Op::template identity<Vec<A>>());
-      sum.part[k] = Op::join(sum.part[k], value);
-    }
+#pragma GCC unroll 8
+  for (int k = 0; k < parts; ++k) {
+    const int64_t left = end - i - k * lanes;
+    if (left <= 0) break;
+    const Vec<A> value = body(i + k * lanes, left < lanes ? left : static_cast<int64_t>(lanes));
+    sum.part[k] = Op::join(sum.part[k], select<Vec<A>>(lanes_below<Vec<A>>(left), value, Op::template identity<Vec<A>>()));
   }
   return sum;
+}
+
+/// m <= kLanes elements from p, zeros after.
+template <class T>
+CR_INLINE Vec<T> load_some(const T* p, int64_t m) {
+  return m == kLanes<T> ? load(p) : load_partial(p, m);
+}
+template <class V, class T>
+CR_INLINE void store_some(T* p, V v, int64_t m) {
+  if (m == kLanes<T>) return store(p, v);
+  store_partial(p, v, m);
+}
+
+/// m <= kLanes<A> elements from p converted to A, zeros after.
+template <class A, class T>
+CR_INLINE Vec<A> load_some_as(const T* p, int64_t m) {
+  if (m == kLanes<A>) return load_as<A>(p);
+  if constexpr (kDTypeOf<A> == kDTypeOf<T>) return load_partial(p, m);
+  T some[kLanes<A>] = {};
+  std::memcpy(some, p, static_cast<size_t>(m) * sizeof(T));
+  return load_as<A>(some);
+}
+
+/// Lanes of map(x[i]) for i < n.
+template <class Op, class A, class T, class Map>
+CR_INLINE Lanes<A> reduce_lanes(const T* x, int64_t n, Map map) {
+  return reduce_range<Op, A>(0, n, [&](int64_t i, int64_t m) CR_INLINE_LAMBDA { return map(load_some_as<A>(x + i, m)); });
 }
 
 /// The tree over blocks: pairs, pairs of pairs, and so on, as a binary counter. Whole subtrees (2^k blocks that begin at a multiple of 2^k)
@@ -142,14 +171,14 @@ CR_INLINE Lanes<A> tree_total(const BlockTree<Op, A>& tree) {
   return total;
 }
 
-/// Op over map(x[0..n)): blocks of 4096, sixteen lanes in each, trees above. The reduction of one contiguous row.
-template <class Op, class A, class T, class Map>
-CR_INLINE A reduce_row(const T* x, int64_t n, Map map) {
-  if (n <= kBlockElements) return fold_lanes<Op, A>(reduce_lanes<Op, A>(x, n, map));
+/// Op over body(i, m) for 0..n-1 (see reduce_range): blocks of 4096, sixteen lanes in each, a tree above.
+template <class Op, class A, class Body>
+CR_INLINE A reduce_each(int64_t n, Body body) {
+  if (n <= kBlockElements) return fold_lanes<Op, A>(reduce_range<Op, A>(0, n, body));
   BlockTree<Op, A> tree;
   tree.pushed = 0;
   for (int64_t i = 0; i < n; i += kBlockElements) {
-    tree_push(tree, reduce_lanes<Op, A>(x + i, n - i < kBlockElements ? n - i : kBlockElements, map));
+    tree_push(tree, reduce_range<Op, A>(i, n - i < kBlockElements ? n : i + kBlockElements, body));
   }
   return fold_lanes<Op, A>(tree_total(tree));
 }
@@ -211,5 +240,20 @@ struct JoinMin {
     return min(a, b);
   }
 };
+
+/// y[i] = f(i, m) for i < n: whole vectors, then one of m < lanes elements.
+template <class T, class F>
+CR_INLINE void map_row(T* y, int64_t n, F f) {
+  constexpr int64_t lanes = kLanes<T>;
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) store(y + i, f(i, lanes));
+  if (i < n) store_partial(y + i, f(i, n - i), n - i);
+}
+
+/// The largest of x[0..n); NaN if there is one.
+template <class T>
+CR_INLINE T row_max(const T* x, int64_t n) {
+  return reduce_each<JoinMax, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(x + i, m); });
+}
 
 }  // namespace chainrule::CR_ISA

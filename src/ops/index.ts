@@ -39,11 +39,18 @@ export { conv1d } from './conv/conv1d.js';
 export { conv2d } from './conv/conv2d.js';
 
 // reduce
+export { mean } from './reduce/mean.js';
 export { sum } from './reduce/sum.js';
+export type { ReduceOptions } from './reduce/axes.js';
 
 // norm
+export { logSoftmax } from './norm/log-softmax.js';
+export { softmax } from './norm/softmax.js';
 
 // loss
+export { crossEntropy, type CrossEntropyOptions } from './loss/cross-entropy.js';
+export { nllLoss, type NllLossOptions } from './loss/nll-loss.js';
+export type { LossReduction } from './loss/reduction.js';
 
 // movement
 export { clone, contiguous } from './movement/contiguous.js';

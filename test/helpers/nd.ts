@@ -66,3 +66,19 @@ export function reduce(x: Nd, axes: readonly number[], keepdims: boolean, f: (va
   });
   return keepdims ? full : { shape: x.shape.filter((_, d) => !axes.includes(d)), data: full.data };
 }
+
+/** f on every row along `axis`; a row becomes a row of the same length. */
+export function along(x: Nd, axis: number, f: (values: readonly number[]) => readonly number[]): Nd {
+  const d = axis < 0 ? axis + x.shape.length : axis;
+  const length = x.shape[d] ?? 1;
+  const rows = new Map<string, readonly number[]>();
+  return build(x.shape, (index) => {
+    const key = index.map((i, k) => (k === d ? 0 : i)).join();
+    let row = rows.get(key);
+    if (row === undefined) {
+      row = f(Array.from({ length }, (_, i) => at(x, index.with(d, i))));
+      rows.set(key, row);
+    }
+    return row[index[d] ?? 0] ?? 0;
+  });
+}

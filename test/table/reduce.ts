@@ -1,4 +1,4 @@
-import { sum, zeros } from '../../src/index.js';
+import { mean, sum, tensor, zeros } from '../../src/index.js';
 import { reduce } from '../helpers/nd.js';
 import { row } from './row.js';
 
@@ -35,6 +35,21 @@ export const reductions = [
     rejects: [
       { call: () => sum(zeros([2, 3]), { axis: 2 }), message: /sum: axis 2 does not exist in x \[2,3\]; axes are -2\.\.1/ },
       { call: () => sum(zeros([2, 3]), { axis: [0, -2] }), message: /sum: axis 0 is named twice for x \[2,3\]/ },
+    ],
+    bench: [{ shapes: [[1024, 1024]], attrs: {} }],
+  }),
+  row<Axes>({
+    name: 'mean',
+    call: ([x], attrs) => mean(x!, attrs),
+    naive: ([x], attrs) => reduce(x!, reduceAxes(x!.shape, attrs), attrs.keepdims ?? false, (v) => v.reduce((a, b) => a + b, 0) / v.length),
+    cases: [...cases, { shapes: [[0, 4]], attrs: { axis: [0] } }],
+    torch: "torch.mean(x[0], dim=a.get('axis', list(range(x[0].dim()))), keepdim=a.get('keepdims', False))",
+    rejects: [
+      { call: () => mean(zeros([2, 3]), { axis: -3 }), message: /mean: axis -3 does not exist in x \[2,3\]/ },
+      {
+        call: () => mean(tensor([1, 2], { dtype: 'i32' })),
+        message: /mean: x must be floating, got i32 \[2\]; convert it with to\('f32'\)/,
+      },
     ],
     bench: [{ shapes: [[1024, 1024]], attrs: {} }],
   }),

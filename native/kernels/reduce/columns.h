@@ -20,11 +20,7 @@ CR_INLINE void add_row(const T* x, const A* c, int64_t n, A* sum) {
   constexpr int64_t lanes = kLanes<A>;
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) store(sum + i, Op::join(load(sum + i), Op::map(load_as<A>(x + i), load(c + i))));
-  if (i < n) {
-    T rest[kLanes<A>] = {};
-    for (int64_t k = 0; k < n - i; ++k) rest[k] = x[i + k];
-    store(sum + i, Op::join(load(sum + i), Op::map(load_as<A>(rest), load(c + i))));
-  }
+  if (i < n) store(sum + i, Op::join(load(sum + i), Op::map(load_some_as<A>(x + i, n - i), load(c + i))));
 }
 /// Four rows in turn, with one load and store of the sums.
 template <class Op, class A, class T>

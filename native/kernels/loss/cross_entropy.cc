@@ -1,0 +1,140 @@
+// Cross entropy of logits and class labels, fused with log-softmax, and its gradient.
+//
+// Per row with label t, p = softmax(x), smoothing s, class weights w of C classes:
+//   loss = -(1 - s) w_t log p_t - s / C  sum_c w_c log p_c
+//   d loss / d x_c = scale p_c - (1 - s) w_t [c = t] - s / C w_c,   scale = (1 - s) w_t + s / C sum_c w_c
+#include "kernels/loss/labels.h"
+#include "simd/math.h"
+
+namespace chainrule::CR_ISA {
+
+template <class T>
+struct CrossEntropy {
+  LabelRows rows;
+  const T* logits;
+  const T* weight;
+  int64_t weight_stride;
+  int64_t ignored;
+  T smoothing;     // s
+  T weight_total;  // sum of w, only when s > 0
+  LossReduction reduction;
+};
+
+template <class T>
+CR_INLINE CrossEntropy<T> cross_entropy_of(const TensorView* in, const double* params) {
+  CrossEntropy<T> k;
+  k.rows = make_label_rows(in[0], in[1]);
+  CR_CHECK(in[2].rank == 1 && in[2].shape[0] == k.rows.classes);
+  k.logits = static_cast<const T*>(in[0].data);
+  k.weight = static_cast<const T*>(in[2].data);
+  k.weight_stride = in[2].strides[0];
+  k.ignored = static_cast<int64_t>(params[0]);
+  k.smoothing = static_cast<T>(params[1]);
+  k.reduction = static_cast<LossReduction>(static_cast<int>(params[2]));
+  k.weight_total = 0;
+  for (int64_t c = 0; c < k.rows.classes && k.smoothing > 0; ++c) k.weight_total += k.weight[c * k.weight_stride];
+  return k;
+}
+
+/// What a row's gradient needs: p_c = e^(x_c - high - log_sum), and the scale above.
+template <class T>
+struct RowStats {
+  T high, log_sum, scale;
+};
+
+template <class T>
+CR_INLINE T cross_entropy_row(const CrossEntropy<T>& k, const T* x, int64_t label, RowStats<T>& stats) {
+  using V = Vec<T>;
+  const int64_t n = k.rows.classes;
+  stats.high = row_max(x, n);
+  const V high = splat<V>(stats.high);
+  const T sum = reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return exp(load_some(x + i, m) - high); });
+  stats.log_sum = log(splat<V>(sum))[0];
+  if (label < 0) {
+    stats.scale = 0;
+    return 0;
+  }
+  const T share = k.smoothing / static_cast<T>(n);
+  const T own = (1 - k.smoothing) * k.weight[label * k.weight_stride];
+  stats.scale = own + share * k.weight_total;
+  T loss = own * (stats.log_sum - (x[label] - stats.high));
+  if (k.smoothing > 0) {
+    T rest = 0;
+    for (int64_t c = 0; c < n; ++c) rest += k.weight[c * k.weight_stride] * (stats.log_sum - (x[c] - stats.high));
+    loss += share * rest;
+  }
+  return loss;
+}
+
+/// logits [N, C, d...], labels [N, d...], weight [C] -> loss [N, d...] or [], stats [3, N d...], norm []. Outputs are contiguous.
+template <class T>
+void cross_entropy(Context& ctx, const Args& args) {
+  const CrossEntropy<T> k = cross_entropy_of<T>(args.in, args.params);
+  const int64_t rows = k.rows.rows;
+  const bool per_row = k.reduction == LossReduction::none;
+  CR_CHECK(k.rows.classes > 0 && size_of(args.out[0]) == (per_row ? rows : 1));
+  CR_CHECK(size_of(args.out[1]) == 3 * rows && size_of(args.out[2]) == 1);
+  T* loss = static_cast<T*>(args.out[0].data);
+  T* stats = static_cast<T*>(args.out[1].data);
+  T* weights = scratch<T>(ctx, rows);
+  T* losses = per_row ? loss : scratch<T>(ctx, rows);
+  for_label_rows<T>(ctx, k.rows, k.logits, [&](const T* x, int64_t row) {
+    const int64_t label = checked_label(k.rows, row, k.ignored);
+    RowStats<T> s;
+    losses[row] = cross_entropy_row(k, x, label, s);
+    stats[row] = s.high;
+    stats[rows + row] = s.log_sum;
+    stats[2 * rows + row] = s.scale;
+    weights[row] = label < 0 ? T{0} : k.weight[label * k.weight_stride];
+  });
+  reduce_losses(losses, weights, rows, k.reduction, loss, static_cast<T*>(args.out[2].data));
+}
+
+/// dx = g (scale p - share w), and less own g at the label. y may be x's buffer.
+template <class T>
+CR_INLINE void cross_entropy_grad_row(const CrossEntropy<T>& k, const T* x, int64_t label, const RowStats<T>& stats, T g, T* dx) {
+  using V = Vec<T>;
+  const int64_t n = k.rows.classes;
+  if (label < 0) {
+    map_row(dx, n, [](int64_t, int64_t) CR_INLINE_LAMBDA { return V{}; });
+    return;
+  }
+  const V high = splat<V>(stats.high), log_sum = splat<V>(stats.log_sum), scale = splat<V>(g * stats.scale);
+  map_row(dx, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return scale * exp((load_some(x + i, m) - high) - log_sum); });
+  const T share = k.smoothing / static_cast<T>(n);
+  for (int64_t c = 0; c < n && k.smoothing > 0; ++c) dx[c] -= g * share * k.weight[c * k.weight_stride];
+  dx[label] -= g * ((1 - k.smoothing) * k.weight[label * k.weight_stride]);
+}
+
+/// logits, labels, weight, stats, norm as above, g as the loss -> dx as the logits, contiguous.
+template <class T>
+void cross_entropy_grad(Context& ctx, const Args& args) {
+  const CrossEntropy<T> k = cross_entropy_of<T>(args.in, args.params);
+  const TensorView &g = args.in[5], &dx = args.out[0];
+  const int64_t rows = k.rows.rows;
+  const bool per_row = k.reduction == LossReduction::none;
+  const LabelRows target = make_label_rows(dx, args.in[1]);
+  CR_CHECK(target.classes == k.rows.classes && size_of(args.in[3]) == 3 * rows && size_of(args.in[4]) == 1);
+  CR_CHECK(per_row ? g.rank == args.in[1].rank : g.rank == 0);
+  for (int32_t d = 0; d < g.rank; ++d) CR_CHECK(g.shape[d] == args.in[1].shape[d]);
+  const T* stats = static_cast<const T*>(args.in[3].data);
+  const T norm = k.reduction == LossReduction::mean ? *static_cast<const T*>(args.in[4].data) : T{1};
+  const T* cotangent = static_cast<const T*>(g.data);
+  const GradRows<T> to = {target, static_cast<T*>(dx.data)};
+  for_label_rows<T>(ctx, k.rows, k.logits, to, [&](const T* x, int64_t row, T* y) {
+    const int64_t label = checked_label(k.rows, row, k.ignored);
+    const T own = per_row ? cotangent[view_offset(g, row)] : *cotangent;
+    cross_entropy_grad_row(k, x, label, {stats[row], stats[rows + row], stats[2 * rows + row]}, own / norm, y);
+  });
+}
+
+constexpr const char* kCrossEntropyParams = "ignoreIndex,labelSmoothing,reduction";
+CR_REGISTER(cross_entropy,
+            (kernel_set(Registration{"cross_entropy", DType::f32, kIsa, "TIT>TTT", kCrossEntropyParams, &cross_entropy<float>},
+                        Registration{"cross_entropy", DType::f64, kIsa, "TIT>TTT", kCrossEntropyParams, &cross_entropy<double>})));
+CR_REGISTER(cross_entropy_grad,
+            (kernel_set(Registration{"cross_entropy_grad", DType::f32, kIsa, "TITTTT>T", kCrossEntropyParams, &cross_entropy_grad<float>},
+                        Registration{"cross_entropy_grad", DType::f64, kIsa, "TITTTT>T", kCrossEntropyParams,
+                                     &cross_entropy_grad<double>})));
+
+}  // namespace chainrule::CR_ISA

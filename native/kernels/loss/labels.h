@@ -1,0 +1,126 @@
+#pragma once
+// What crossEntropy and nllLoss share: scores [N, C, d...] with a class axis, labels [N, d...], and how losses are reduced.
+#include "core/error.h"
+#include "core/view.h"
+#include "simd/lanes.h"
+#include "simd/parallel.h"
+
+namespace chainrule::CR_ISA {
+
+enum class LossReduction { none = 0, mean = 1, sum = 2 };
+
+/// One row is the scores of all classes for one label.
+struct LabelRows {
+  int64_t rows, classes;
+  int64_t inner;                                                                          // product of the axes behind the class axis
+  int64_t outer_stride[2], inner_rank, inner_shape[kMaxRank], inner_stride[2][kMaxRank];  // of operand 0, scores, and 1, labels
+  int64_t class_stride;
+  bool wide;  // labels are i64
+  const void* labels;
+};
+
+/// scores [N, C, d...] or [C]; labels [N, d...] or [].
+CR_INLINE LabelRows make_label_rows(const TensorView& scores, const TensorView& labels) {
+  const int32_t axis = scores.rank == 1 ? 0 : 1;
+  CR_CHECK(scores.rank >= 1 && labels.rank == scores.rank - 1);
+  LabelRows r;
+  r.rows = 1;
+  r.inner = 1;
+  r.inner_rank = 0;
+  r.outer_stride[0] = axis == 1 ? scores.strides[0] : 0;
+  r.outer_stride[1] = axis == 1 ? labels.strides[0] : 0;
+  r.classes = scores.shape[axis];
+  r.class_stride = scores.strides[axis];
+  for (int32_t d = 0; d < labels.rank; ++d) {
+    const int32_t own = d < axis ? d : d + 1;
+    CR_CHECK(labels.shape[d] == scores.shape[own]);
+    r.rows *= labels.shape[d];
+    if (d == 0) continue;
+    r.inner *= labels.shape[d];
+    r.inner_shape[r.inner_rank] = labels.shape[d];
+    r.inner_stride[0][r.inner_rank] = scores.strides[own];
+    r.inner_stride[1][r.inner_rank++] = labels.strides[d];
+  }
+  r.wide = labels.dtype == DType::i64;
+  r.labels = labels.data;
+  return r;
+}
+
+CR_INLINE int64_t label_row_offset(const LabelRows& r, int operand, int64_t row) {
+  int64_t offset = row / r.inner * r.outer_stride[operand];
+  int64_t rest = row % r.inner;
+  for (int64_t d = r.inner_rank - 1; d >= 0; --d) {
+    offset += rest % r.inner_shape[d] * r.inner_stride[operand][d];
+    rest /= r.inner_shape[d];
+  }
+  return offset;
+}
+
+/// The label of a row, -1 when it is to be ignored. Fails on a label that is no class.
+CR_INLINE int64_t checked_label(const LabelRows& r, int64_t row, int64_t ignored) {
+  const int64_t offset = label_row_offset(r, 1, row);
+  const int64_t label = r.wide ? static_cast<const int64_t*>(r.labels)[offset] : static_cast<const int32_t*>(r.labels)[offset];
+  if (label == ignored) return -1;
+  if (label < 0 || label >= r.classes) {
+    fail("label %lld is out of range for %lld classes (row %lld)", static_cast<long long>(label), static_cast<long long>(r.classes),
+         static_cast<long long>(row));
+  }
+  return label;
+}
+
+CR_INLINE int64_t size_of(const TensorView& view) {
+  int64_t size = 1;
+  for (int32_t d = 0; d < view.rank; ++d) size *= view.shape[d];
+  return size;
+}
+
+/// Offset of the element with row-major number `flat`.
+CR_INLINE int64_t view_offset(const TensorView& view, int64_t flat) {
+  int64_t offset = 0;
+  for (int32_t d = view.rank - 1; d >= 0; --d) {
+    offset += flat % view.shape[d] * view.strides[d];
+    flat /= view.shape[d];
+  }
+  return offset;
+}
+
+/// A result shaped as the scores.
+template <class T>
+struct GradRows {
+  LabelRows rows;
+  T* data;
+};
+
+/// body(x, row, y) for every row, x and y contiguous.
+template <class T, class Body>
+CR_INLINE void for_label_rows(Context& ctx, const LabelRows& r, const T* scores, const GradRows<T>& result, Body body) {
+  const int64_t n = r.classes, grain = n >= 8192 ? 1 : 8192 / (n + 8) + 1;
+  const bool copy_x = r.class_stride != 1, copy_y = result.data != nullptr && result.rows.class_stride != 1;
+  parallel_units(ctx, (r.rows + grain - 1) / grain, [&](int64_t unit, int worker) {
+    T* buffer = copy_x || copy_y ? worker_scratch<T>(ctx, worker, 2 * n) : nullptr;
+    for (int64_t row = unit * grain; row < r.rows && row < (unit + 1) * grain; ++row) {
+      const T* from = scores + label_row_offset(r, 0, row);
+      T* to = result.data == nullptr ? nullptr : result.data + label_row_offset(result.rows, 0, row);
+      for (int64_t c = 0; c < n && copy_x; ++c) buffer[c] = from[c * r.class_stride];
+      body(copy_x ? buffer : from, row, copy_y ? buffer + n : to);
+      for (int64_t c = 0; c < n && copy_y; ++c) to[c * result.rows.class_stride] = buffer[n + c];
+    }
+  });
+}
+template <class T, class Body>
+CR_INLINE void for_label_rows(Context& ctx, const LabelRows& r, const T* scores, Body body) {
+  for_label_rows<T>(ctx, r, scores, GradRows<T>{r, nullptr}, [&](const T* x, int64_t row, T*) { body(x, row); });
+}
+
+/// Reduces per-row losses and weights to what the op returns: `norm` is the sum of weights.
+template <class T>
+CR_INLINE void reduce_losses(const T* losses, const T* weights, int64_t rows, LossReduction reduction, T* loss, T* norm) {
+  const auto total = [rows](const T* x) {
+    return reduce_each<JoinSum, T>(rows, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(x + i, m); });
+  };
+  *norm = total(weights);
+  if (reduction == LossReduction::mean) *loss = total(losses) / *norm;
+  if (reduction == LossReduction::sum) *loss = total(losses);
+}
+
+}  // namespace chainrule::CR_ISA

@@ -1,0 +1,73 @@
+// Negative log likelihood of class labels, given log probabilities: loss = -w_t x_t for label t, and its gradient.
+#include "kernels/loss/labels.h"
+
+namespace chainrule::CR_ISA {
+
+/// The class weights, and what else the kernels are told.
+template <class T>
+struct NllLoss {
+  LabelRows rows;
+  const T* weight;
+  int64_t weight_stride, ignored;
+  LossReduction reduction;
+};
+template <class T>
+CR_INLINE NllLoss<T> nll_loss_of(const TensorView& scores, const TensorView& labels, const TensorView& weight, const double* params) {
+  const LabelRows rows = make_label_rows(scores, labels);
+  CR_CHECK(rows.classes > 0 && weight.rank == 1 && weight.shape[0] == rows.classes);
+  return {rows, static_cast<const T*>(weight.data), weight.strides[0], static_cast<int64_t>(params[0]),
+          static_cast<LossReduction>(static_cast<int>(params[1]))};
+}
+
+/// x [N, C, d...], labels [N, d...], weight [C] -> loss [N, d...] or [], norm []. Outputs are contiguous.
+template <class T>
+void nll_loss(Context& ctx, const Args& args) {
+  const NllLoss<T> k = nll_loss_of<T>(args.in[0], args.in[1], args.in[2], args.params);
+  const int64_t rows = k.rows.rows;
+  const bool per_row = k.reduction == LossReduction::none;
+  CR_CHECK(size_of(args.out[0]) == (per_row ? rows : 1) && size_of(args.out[1]) == 1);
+  const T* x = static_cast<const T*>(args.in[0].data);
+  T* loss = static_cast<T*>(args.out[0].data);
+  T* weights = scratch<T>(ctx, rows);
+  T* losses = per_row ? loss : scratch<T>(ctx, rows);
+  parallel_range(ctx, rows, kBlockElements, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const int64_t label = checked_label(k.rows, row, k.ignored);
+      weights[row] = label < 0 ? T{0} : k.weight[label * k.weight_stride];
+      losses[row] = label < 0 ? T{0} : -weights[row] * x[label_row_offset(k.rows, 0, row) + label * k.rows.class_stride];
+    }
+  });
+  reduce_losses(losses, weights, rows, k.reduction, loss, static_cast<T*>(args.out[1].data));
+}
+
+/// labels, weight, norm as above, g as the loss -> dx as x: -g w_t at the labels, 0 elsewhere.
+template <class T>
+void nll_loss_grad(Context& ctx, const Args& args) {
+  const TensorView &labels = args.in[0], &norm = args.in[2], &g = args.in[3], &dx = args.out[0];
+  const NllLoss<T> k = nll_loss_of<T>(dx, labels, args.in[1], args.params);
+  const bool per_row = k.reduction == LossReduction::none;
+  CR_CHECK(per_row ? g.rank == labels.rank : g.rank == 0);
+  for (int32_t d = 0; d < g.rank; ++d) CR_CHECK(g.shape[d] == labels.shape[d]);
+  CR_CHECK(size_of(norm) == 1);
+  const T divisor = k.reduction == LossReduction::mean ? *static_cast<const T*>(norm.data) : T{1};
+  const T* cotangent = static_cast<const T*>(g.data);
+  const int64_t classes = k.rows.classes;
+  parallel_range(ctx, k.rows.rows, kBlockElements / (classes + 1) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      T* y = static_cast<T*>(dx.data) + label_row_offset(k.rows, 0, row);
+      for (int64_t c = 0; c < classes; ++c) y[c * k.rows.class_stride] = 0;
+      const int64_t label = checked_label(k.rows, row, k.ignored);
+      if (label < 0) continue;
+      const T own = per_row ? cotangent[view_offset(g, row)] : *cotangent;
+      y[label * k.rows.class_stride] = -(own / divisor) * k.weight[label * k.weight_stride];
+    }
+  });
+}
+
+constexpr const char* kNllParams = "ignoreIndex,reduction";
+CR_REGISTER(nll_loss, (kernel_set(Registration{"nll_loss", DType::f32, kIsa, "TIT>TT", kNllParams, &nll_loss<float>},
+                                  Registration{"nll_loss", DType::f64, kIsa, "TIT>TT", kNllParams, &nll_loss<double>})));
+CR_REGISTER(nll_loss_grad, (kernel_set(Registration{"nll_loss_grad", DType::f32, kIsa, "ITTT>T", kNllParams, &nll_loss_grad<float>},
+                                       Registration{"nll_loss_grad", DType::f64, kIsa, "ITTT>T", kNllParams, &nll_loss_grad<double>})));
+
+}  // namespace chainrule::CR_ISA
