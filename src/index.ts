@@ -6,6 +6,8 @@ export { Tensor } from './tensor/tensor.js';
 export type { DataArray, DType } from './core/dtype.js';
 export type { Shape } from './core/shape.js';
 export { full, ones, zeros, type CreateOptions } from './create/fill.js';
+export { fullLike, onesLike, randLike, randnLike, zerosLike } from './create/like.js';
+export { arange, eye, linspace } from './create/range.js';
 export { rand, randint, randn, randperm, type NormalOptions, type UniformOptions } from './create/random.js';
 export { fromArray, tensor, type NestedArray } from './create/tensor.js';
 

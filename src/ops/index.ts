@@ -58,9 +58,23 @@ export { expand } from './movement/expand.js';
 export { permute, transpose } from './movement/permute.js';
 export { reshape } from './movement/reshape.js';
 export { flip, narrow, slice, type Range } from './movement/slice.js';
+export { broadcastTensors, flatten, movedim } from './movement/flatten.js';
+export { chunk, select, split, unbind } from './movement/select.js';
+export { diagonal } from './movement/diagonal.js';
+export { pad, type PadMode, type PadOptions } from './movement/pad.js';
+export { repeat, repeatInterleave, roll, tile } from './movement/repeat.js';
+export { tril, triu } from './movement/triangle.js';
 export { squeeze, unsqueeze } from './movement/squeeze.js';
 
 // index
+export { cumsum } from './index/cumsum.js';
+export { embedding, type EmbeddingOptions } from './index/embedding.js';
+export { gather } from './index/gather.js';
+export { indexAdd, indexSelect } from './index/index-select.js';
+export { maskedFill } from './index/masked-fill.js';
+export { oneHot } from './index/one-hot.js';
+export { scatter, scatterAdd } from './index/scatter.js';
+export { argsort, sort, topk, type Sorted, type SortOptions, type TopkOptions } from './index/sort.js';
 
 // pool
 export { adaptiveAvgPool2d, avgPool2d, type AvgPoolOptions } from './pool/avg-pool2d.js';

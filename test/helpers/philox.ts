@@ -45,8 +45,14 @@ export function normal(dtype: 'f32' | 'f64', seed: number, stream: number, i: nu
     dtype === 'f32'
       ? Math.fround(word(seed, stream, first) + 0.5) * 2 ** -32
       : Number(longWord(seed, stream, first) >> 12n) * 2 ** -52 + 2 ** -53;
-  const angle = 2 * Math.PI * unit(dtype, seed, stream, first + 1);
-  return Math.sqrt(-2 * Math.log(u)) * (i % 2 === 0 ? Math.cos(angle) : Math.sin(angle));
+  // Quarter turns are exact, so that the rest of the angle is as accurate as Math.sin and Math.cos.
+  const turns = 4 * unit(dtype, seed, stream, first + 1);
+  const quarter = Math.round(turns);
+  const rest = ((turns - quarter) * Math.PI) / 2;
+  const [c, s] = [Math.cos(rest), Math.sin(rest)];
+  const cos = [c, -s, -c, s][quarter % 4]!;
+  const sin = [s, c, -s, -c][quarter % 4]!;
+  return Math.sqrt(-2 * Math.log(u)) * (i % 2 === 0 ? cos : sin);
 }
 
 /** f(i) for every element of x's shape, by position. */

@@ -81,6 +81,7 @@ const bench = [
 export const pool = [
   row<PoolAttrs>({
     name: 'maxPool2d',
+    ops: ['maxPool2d', 'maxUnpool2d', 'maxPool2dAt'],
     call: ([x], { kernel, ...options }) => maxPool2d(x!, kernel, options),
     naive: ([x], a) => windows(x!, a, (values) => Math.max(...values)),
     cases: [

@@ -1,4 +1,4 @@
-import { formatShape, isContiguous, contiguousStrides, sizeOf, checkShape, type Shape } from '../../core/shape.js';
+import { checkShape, contiguousStrides, formatShape, sizeOf, type Shape } from '../../core/shape.js';
 import { ShapeError } from '../../errors.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { defineView } from '../op.js';
@@ -6,7 +6,7 @@ import { contiguous } from './contiguous.js';
 
 export const reshapeOp = defineView({
   name: 'reshape',
-  view: (x, { shape }: { shape: Shape }) => ({ shape, strides: contiguousStrides(shape), offset: x.offset }),
+  view: (x, { shape }: { shape: Shape }) => ({ shape, strides: viewStrides(x, shape) ?? contiguousStrides(shape), offset: x.offset }),
   vjp: (g, _attrs, x) => reshape(g, x.shape),
 });
 
@@ -16,8 +16,41 @@ export const reshapeOp = defineView({
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const target = resolve(x, shape);
-  const source = isContiguous(x.shape, x.strides) ? x : contiguous(x);
-  return reshapeOp.apply(source, { shape: target });
+  if (viewStrides(x, target) !== null) return reshapeOp.apply(x, { shape: target });
+  const source = contiguous(x);
+  const y = reshapeOp.apply(source, { shape: target });
+  source.dispose();
+  return y;
+}
+
+/** Strides under which x's memory has another shape, or null when there are none. */
+function viewStrides(x: Pick<Tensor, 'shape' | 'strides' | 'isContiguous'>, target: Shape): Shape | null {
+  if (x.isContiguous) return contiguousStrides(target);
+  const strides = target.map(() => 0);
+  let axis = target.length - 1;
+  for (const { size, step } of runs(x)) {
+    let cut = 1;
+    for (; axis >= 0 && (cut < size || target[axis] === 1); axis--) {
+      strides[axis] = cut * step;
+      cut *= target[axis] ?? 1;
+    }
+    if (cut !== size) return null;
+  }
+  return strides;
+}
+
+/** Neighbouring axes that can be walked as one, innermost first: number of elements and distance between them. */
+function runs({ shape, strides }: Pick<Tensor, 'shape' | 'strides'>): { size: number; step: number }[] {
+  const found: { size: number; step: number }[] = [];
+  for (let d = shape.length - 1; d >= 0; d--) {
+    const size = shape[d] ?? 1;
+    const step = strides[d] ?? 0;
+    const last = found.at(-1);
+    if (size === 1) continue;
+    if (last !== undefined && step === last.size * last.step) last.size *= size;
+    else found.push({ size, step });
+  }
+  return found;
 }
 
 function resolve(x: Tensor, shape: Shape): Shape {

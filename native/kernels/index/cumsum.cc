@@ -1,0 +1,57 @@
+// Sums of all elements up to and including each, along an axis; f32 is accumulated in f64, as rounding errors would pile up along the line.
+#include "kernels/index/lines.h"
+
+namespace chainrule::CR_ISA {
+
+template <class T>
+struct Accumulator {
+  using type = T;
+};
+template <>
+struct Accumulator<float> {
+  using type = double;
+};
+template <>
+struct Accumulator<int32_t> {
+  using type = uint32_t;  // wraps around, as a sum of integers does
+};
+template <>
+struct Accumulator<int64_t> {
+  using type = uint64_t;
+};
+
+inline constexpr int64_t kLineTile = 128;
+
+template <class T>
+void cumsum(Context& ctx, const Args& args) {
+  using A = typename Accumulator<T>::type;
+  const TensorView &x = args.in[0], &y = args.out[0];
+  const int32_t axis = axis_param(x, args.params[0]);
+  const bool reverse = args.params[1] != 0;
+  CR_CHECK(x.rank == y.rank && x.shape[axis] == y.shape[axis]);
+  const TensorView rest[2] = {without_axis(y, axis), without_axis(x, axis)};
+  const auto loop = make_loop<2>({&rest[0], &rest[1]});
+  const int64_t size = x.shape[axis], ly = loop.strides[0][loop.rank - 1], lx = loop.strides[1][loop.rank - 1];
+  parallel_range(ctx, element_count(loop), line_grain(2 * size), [&](int64_t begin, int64_t end) {
+    walk(loop, begin, end, [&](const int64_t* offsets, int64_t count) {
+      for (int64_t done = 0; done < count; done += kLineTile) {
+        const int64_t n = count - done < kLineTile ? count - done : kLineTile;
+        A sums[kLineTile] = {};
+        for (int64_t k = 0; k < size; ++k) {
+          const int64_t at = reverse ? size - 1 - k : k;
+          const T* from = static_cast<const T*>(x.data) + offsets[1] + done * lx + at * x.strides[axis];
+          T* to = static_cast<T*>(y.data) + offsets[0] + done * ly + at * y.strides[axis];
+          for (int64_t i = 0; i < n; ++i) to[i * ly] = static_cast<T>(sums[i] += static_cast<A>(from[i * lx]));
+        }
+      }
+    });
+  });
+}
+
+template <class... T>
+constexpr auto cumsum_kernels() {
+  return kernel_set(Registration{"cumsum", kDTypeOf<T>, kIsa, "T>T", "axis,reverse", &cumsum<T>}...);
+}
+CR_REGISTER(cumsum, (cumsum_kernels<float, double, int32_t, int64_t>()));
+
+}  // namespace chainrule::CR_ISA

@@ -1,0 +1,74 @@
+import { formatShape, normalizeAxis } from '../../core/shape.js';
+import { ArgumentError, checkOptions, ShapeError } from '../../errors.js';
+import { kernel } from '../../runtime/kernel.js';
+import { scope } from '../../runtime/scope.js';
+import type { Tensor } from '../../tensor/tensor.js';
+import { narrow } from '../movement/slice.js';
+import { apply, applyMulti, defineMultiOp } from '../op.js';
+import { gatherGradOp } from './gather.js';
+
+const forward = kernel('sort', [1, 2], ['axis', 'descending']);
+
+interface Attrs {
+  readonly axis: number;
+  readonly descending: boolean;
+}
+
+export const sortOp = defineMultiOp({
+  name: 'sort',
+  inputs: ['x'],
+  outputs: ['values', 'indices'],
+  infer: ({ x }, _attrs: Attrs) => ({ values: { shape: x.shape, dtype: x.dtype }, indices: { shape: x.shape, dtype: 'i64' } }),
+  forward: ({ x }, { values, indices }, { axis, descending }) => forward([x], [values, indices], [axis, descending ? 1 : 0]),
+  saves: ['indices'],
+  vjp: ({ values: g }, { indices }, { axis }, { x }) => ({
+    x: g === null ? null : () => apply(gatherGradOp, { g, index: indices }, { axis, shape: x.shape }),
+  }),
+});
+
+/** Values, and where along the axis each stood (i64). */
+export interface Sorted {
+  readonly values: Tensor;
+  readonly indices: Tensor;
+}
+
+export interface SortOptions {
+  /** Axis to sort along; the last one unless said otherwise. */
+  readonly axis?: number;
+  /** Largest first. */
+  readonly descending?: boolean;
+}
+
+/**
+ * x sorted along an axis, equal elements in their order. NaN counts as the largest. x [...] any dtype -> values [...], indices [...] i64. The gradient goes
+ * back to where the values came from. Throws ShapeError.
+ */
+export function sort(x: Tensor, options: SortOptions = {}): Sorted {
+  checkOptions('sort', options, ['axis', 'descending']);
+  return applyMulti(sortOp, { x }, { axis: normalizeAxis('sort', options.axis ?? -1, x.shape), descending: options.descending === true });
+}
+
+/** The positions that sort() would take the elements from. x [...] -> [...] i64. */
+export function argsort(x: Tensor, options: SortOptions = {}): Tensor {
+  checkOptions('argsort', options, ['axis', 'descending']);
+  return scope(() => sort(x.detach(), options).indices, 'argsort()');
+}
+
+export interface TopkOptions {
+  /** Axis to search along; the last one unless said otherwise. */
+  readonly axis?: number;
+  /** false for the smallest. Default: true. */
+  readonly largest?: boolean;
+}
+
+/** The k largest elements along an axis, largest first. x [.., n, ..] -> values [.., k, ..], indices [.., k, ..] i64. Throws ShapeError when k > n. */
+export function topk(x: Tensor, k: number, options: TopkOptions = {}): Sorted {
+  checkOptions('topk', options, ['axis', 'largest']);
+  const axis = normalizeAxis('topk', options.axis ?? -1, x.shape);
+  if (!Number.isInteger(k) || k < 0) throw new ArgumentError('topk', `k must be a whole number >= 0, got ${k}`);
+  if (k > (x.shape[axis] ?? 0)) throw new ShapeError('topk', `k = ${k} is more than axis ${axis} of x ${formatShape(x.shape)} has`);
+  return scope(() => {
+    const { values, indices } = sort(x, { axis, descending: options.largest !== false });
+    return { values: narrow(values, axis, 0, k), indices: narrow(indices, axis, 0, k) };
+  }, 'topk()');
+}
