@@ -12,7 +12,7 @@ export interface FixtureCase {
   readonly name: string;
   readonly dtype: DType;
   readonly attrs: unknown;
-  readonly inputs: readonly { readonly shape: readonly number[]; readonly dtype: DType; readonly data: readonly number[] }[];
+  readonly inputs: readonly { readonly shape: readonly number[]; readonly dtype: DType; readonly data: readonly (number | string)[] }[];
   /** By result; only those of floating results are used. */
   readonly cotangents: readonly { readonly shape: readonly number[]; readonly data: readonly number[] }[];
   /** Positions of the inputs whose gradients are asked for. */
@@ -56,11 +56,53 @@ function fixtureCase(row: TableRow, one: TableCase, dtype: DType): FixtureCase {
   };
 }
 
+/** Numbers that formulas forget, all of them exact in f32: no numbers, signed zeros, the largest, the smallest, and those where exp leaves f32's range. */
+const specials = [
+  NaN,
+  Infinity,
+  -Infinity,
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  -2.5,
+  3,
+  2 ** 127,
+  -(2 ** 127),
+  2 ** -126,
+  2 ** -140,
+  -(2 ** -149),
+  60,
+  -60,
+  2 ** 30 + 2 ** 10,
+];
+
+/** The special numbers, all pairs of them for two inputs; null for rows that are not elementwise over floats. */
+export function specialInputs(row: TableRow): Drawn[] | null {
+  const arity = row.cases[0]?.shapes.length ?? 0;
+  if (!row.family.startsWith('elementwise') || arity < 1 || arity > 2) return null;
+  if (!dtypesOf(row).some(isFloat) || row.inputs?.some(({ dtype }) => dtype !== undefined) === true) return null;
+  const all = arity === 1 ? specials : specials.flatMap(() => specials);
+  const first: Drawn = { shape: [all.length], dtype: 'f64', data: Float64Array.from(all) };
+  if (arity === 1) return [first];
+  return [first, { ...first, data: Float64Array.from(all, (_, i) => specials[Math.floor(i / specials.length)]!) }];
+}
+
+/** JSON has no word for these. */
+const inJson = (v: number): number | string => (Number.isFinite(v) && !Object.is(v, -0) ? v : Object.is(v, -0) ? '-0' : String(v));
+
+function specialCase(row: TableRow): FixtureCase[] {
+  const inputs = specialInputs(row)?.map(({ shape, dtype, data }) => ({ shape, dtype, data: Array.from(data, inJson) }));
+  if (inputs === undefined) return [];
+  return [{ name: 'special numbers', dtype: 'f64', attrs: row.cases[0]?.attrs ?? {}, inputs, cotangents: [], gradients: [] }];
+}
+
 /** The question that a row puts, with a hash of all that is in it; null for a row without PyTorch counterpart. */
 export function fixtureRow(row: TableRow): FixtureRow | null {
   const { torch, name, family } = row;
   if (typeof torch !== 'string') return null;
-  const cases = row.cases.flatMap((one) => fixtureDTypes(row).map((dtype) => fixtureCase(row, one, dtype)));
+  const cases = [...row.cases.flatMap((one) => fixtureDTypes(row).map((dtype) => fixtureCase(row, one, dtype))), ...specialCase(row)];
   const hash = createHash('sha256').update(JSON.stringify({ torch, cases })).digest('hex').slice(0, 16);
   return { name, family, torch, hash, cases };
 }

@@ -8,10 +8,11 @@ import { caseName, dtypesOf, rows, type TableCase, type TableRow } from '../tabl
 
 const names = Object.keys(placements) as Placement[];
 
+type Bits = ReturnType<typeof bitsOf>;
+
 /** Results and gradients from these inputs, compared bit for bit with those from contiguous copies. */
-function compare(row: TableRow, one: TableCase, dtype: DType, laid: readonly Laid[], plain: readonly Drawn[], how: string): void {
+function compare(row: TableRow, one: TableCase, dtype: DType, laid: readonly Laid[], want: Bits, how: string): void {
   scope(() => {
-    const want = bitsOf(row, one, dtype, toTensors(plain));
     const got = bitsOf(
       row,
       one,
@@ -27,36 +28,24 @@ describe.each(rows)('$name does not care how its inputs lie in memory', (row) =>
   it.each(row.cases.map((one) => [caseName(one), one] as const))('%s', (_, one) => {
     for (const dtype of dtypesOf(row)) {
       const drawn = drawInputs(row, one, dtype);
+      const contiguous = (xs: readonly Drawn[]): Bits => scope(() => bitsOf(row, one, dtype, toTensors(xs)));
+      const want = contiguous(drawn);
+      const run = (chosen: readonly Placement[]): void => {
+        scope(() => {
+          const laid = drawn.map((x, i) => lay(x, chosen[i]!));
+          compare(row, one, dtype, laid, want, chosen.join());
+        });
+      };
       names.forEach((name, k) => {
-        scope(() =>
-          compare(
-            row,
-            one,
-            dtype,
-            drawn.map((x) => lay(x, name)),
-            drawn,
-            name,
-          ),
-        );
-        if (drawn.length < 2) return;
-        const mixed = (i: number): Placement => names[(i + k) % names.length]!;
-        scope(() =>
-          compare(
-            row,
-            one,
-            dtype,
-            drawn.map((x, i) => lay(x, mixed(i))),
-            drawn,
-            `input i ${drawn.map((__, i) => mixed(i)).join()}`,
-          ),
-        );
+        run(drawn.map(() => name));
+        if (drawn.length > 1) run(drawn.map((__, i) => names[(i + k) % names.length]!));
       });
       scope(() => {
         const spreads = drawn.map(spread);
         if (spreads.every((s) => s === null)) return;
         const laid = drawn.map((x, i) => spreads[i]?.laid ?? toPlain(x));
         const plain = drawn.map((x, i) => spreads[i]?.contiguous ?? x);
-        compare(row, one, dtype, laid, plain, 'stride 0');
+        compare(row, one, dtype, laid, contiguous(plain), 'stride 0');
       });
     }
   });
