@@ -39,6 +39,16 @@ export { enableGrad, noGrad } from './tensor/mode.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
 
+// files
+export {
+  inspectSafetensors,
+  loadSafetensors,
+  saveSafetensors,
+  weightHash,
+  type LoadSafetensorsOptions,
+  type NamedTensors,
+} from './io/index.js';
+
 // memory and engine
 export { engine, type EngineStats } from './runtime/engine.js';
 export { keep, scope } from './runtime/scope.js';
