@@ -11,27 +11,22 @@ struct AxisGroup {
   int32_t rank;
   int64_t shape[kMaxRank], x[kMaxRank], y[kMaxRank], c[kMaxRank];
 };
+/// Rows: the last axis (of a size other than 1) is reduced. Columns: it is kept.
 struct Reduction {
+  bool columns;
   AxisGroup kept, reduced;
-  int64_t outputs;  // product of the kept axes
+  AxisGroup inner;  // columns: the kept axes after the last reduced one; rows: none
+  int64_t outputs;  // results: product of the kept axes, inner ones included
   int64_t count;    // elements per result: product of the reduced axes
+  int64_t width;    // results that lie side by side: product of the inner axes
+  int64_t run;      // elements that lie side by side: product of the reduced axes after the last kept one
 };
 
-CR_INLINE int64_t magnitude(int64_t stride) { return stride < 0 ? -stride : stride; }
-
-/// Inserts an axis so that strides in x fall from the outermost to the innermost; repeated axes (stride 0) go outermost.
-CR_INLINE void insert_axis(AxisGroup& group, int64_t size, int64_t x, int64_t y, int64_t c) {
-  int32_t at = group.rank++;
-  for (; at > 0 && x != 0 ? group.x[at - 1] != 0 && magnitude(group.x[at - 1]) < magnitude(x) : at > 0; --at) {
-    group.shape[at] = group.shape[at - 1];
-    group.x[at] = group.x[at - 1];
-    group.y[at] = group.y[at - 1];
-    group.c[at] = group.c[at - 1];
-  }
-  group.shape[at] = size;
-  group.x[at] = x;
-  group.y[at] = y;
-  group.c[at] = c;
+CR_INLINE void append_axis(AxisGroup& group, int64_t size, int64_t x, int64_t y, int64_t c) {
+  group.shape[group.rank] = size;
+  group.x[group.rank] = x;
+  group.y[group.rank] = y;
+  group.c[group.rank++] = c;
 }
 
 /// Joins neighbours that are one axis in every operand; a group without axes gets one of size 1.
@@ -61,24 +56,35 @@ CR_INLINE int64_t group_size(const AxisGroup& group) {
   return size;
 }
 
-/// Axes of size 1 in y are reduced. c may be null.
+/// Axes of size 1 in y are reduced. c may be null. Which form it is, and the order of elements, follow from shapes alone.
 CR_INLINE Reduction make_reduction(const TensorView& x, const TensorView* c, const TensorView& y) {
   CR_CHECK(x.rank == y.rank && (c == nullptr || c->rank == y.rank));
   Reduction plan;
-  plan.kept.rank = plan.reduced.rank = 0;
+  plan.kept.rank = plan.reduced.rank = plan.inner.rank = 0;
+  plan.count = plan.width = plan.run = 1;
+  int32_t last_kept = -1, last_reduced = -1;
   for (int32_t d = 0; d < x.rank; ++d) {
     CR_CHECK((y.shape[d] == x.shape[d] || y.shape[d] == 1) && (c == nullptr || c->shape[d] == y.shape[d]));
     if (x.shape[d] == 1) continue;
+    (y.shape[d] == 1 ? last_reduced : last_kept) = d;
+    if (y.shape[d] == 1) plan.count *= x.shape[d];
+  }
+  plan.columns = last_kept > last_reduced && plan.count > 0;
+  for (int32_t d = 0; d < x.rank; ++d) {
+    if (x.shape[d] == 1) continue;
     if (y.shape[d] == 1) {
-      insert_axis(plan.reduced, x.shape[d], x.strides[d], 0, 0);
+      append_axis(plan.reduced, x.shape[d], x.strides[d], 0, 0);
+      if (d > last_kept) plan.run *= x.shape[d];
     } else {
-      insert_axis(plan.kept, x.shape[d], x.strides[d], y.strides[d], c == nullptr ? 0 : c->strides[d]);
+      const bool inner = plan.columns && d > last_reduced;
+      append_axis(inner ? plan.inner : plan.kept, x.shape[d], x.strides[d], y.strides[d], c == nullptr ? 0 : c->strides[d]);
+      if (inner) plan.width *= x.shape[d];
     }
   }
-  plan.outputs = group_size(plan.kept);
-  plan.count = group_size(plan.reduced);
+  plan.outputs = group_size(plan.kept) * plan.width;
   merge_axes(plan.kept);
   merge_axes(plan.reduced);
+  merge_axes(plan.inner);
   return plan;
 }
 

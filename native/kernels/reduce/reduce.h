@@ -1,9 +1,9 @@
 #pragma once
-// The driver of all reductions: any axes, any strides. Axes are sorted into kept and reduced, by stride, and merged; what remains is one
-// of two forms:
-//   rows     the innermost reduced axis is contiguous (or nothing is): blocks of up to 4096 elements, read in place or gathered
-//   columns  the innermost kept axis is contiguous: strips of columns, blocks of 128 rows added row by row
-// Both put a binary tree over the blocks (simd/lanes.h), so a result depends on shapes and strides alone, never on threads.
+// The driver of all reductions: any axes, any strides. What is reduced in which order follows from shapes alone:
+//   rows     the last axis is reduced: blocks of up to 4096 elements, in sixteen lanes
+//   columns  the last axis is kept: strips of columns, blocks of 128 rows added row by row
+// and a binary tree over the blocks (simd/lanes.h). So a result has the same bits for any layout, any number of threads and any instruction
+// set. Neighbouring axes are merged; what is not contiguous is gathered block by block.
 #include "kernels/reduce/columns.h"
 #include "kernels/reduce/plan.h"
 #include "kernels/reduce/rows.h"
@@ -20,7 +20,7 @@ CR_INLINE void reduce(Context& ctx, const TensorView& x, const TensorView* c, co
   const A* constants = c == nullptr ? nullptr : static_cast<const A*>(c->data);
   Y* to = static_cast<Y*>(y.data);
   if (plan.outputs == 0) return;
-  if (is_columns(plan)) {
+  if (plan.columns) {
     reduce_columns<Op, A>(ctx, plan, from, constants, to);
   } else {
     reduce_rows<Op, A>(ctx, plan, from, constants, to);

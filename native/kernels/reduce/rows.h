@@ -5,29 +5,25 @@
 
 namespace chainrule::CR_ISA {
 
-/// Shorter contiguous runs are gathered into blocks with their neighbours.
+/// Shorter runs are reduced in one sequence with their neighbours.
 inline constexpr int64_t kShortestRun = 64;
 
-/// How the elements of one result are cut into blocks: every contiguous run by itself, or all in order through a buffer.
+/// How the elements of one result are cut into blocks: every run by itself, or all in one sequence. Contiguous runs are read in place.
 struct RowCut {
-  bool in_place;
-  int64_t run;             // elements of the innermost reduced axis
-  int64_t blocks_per_run;  // when in place
+  bool by_run, in_place;
+  int64_t sequence;  // elements of a run, or all
+  int64_t blocks_per_sequence;
   int64_t blocks;
 };
 CR_INLINE RowCut cut_rows(const Reduction& plan) {
   const AxisGroup& reduced = plan.reduced;
+  const int32_t last = reduced.rank - 1;
   RowCut cut;
-  cut.run = reduced.shape[reduced.rank - 1];
-  cut.in_place = reduced.x[reduced.rank - 1] == 1 && (cut.run >= kShortestRun || cut.run == plan.count);
-  cut.blocks_per_run = (cut.run + kBlockElements - 1) / kBlockElements;
-  if (plan.count == 0) {
-    cut.blocks = 0;
-  } else if (cut.in_place) {
-    cut.blocks = plan.count / cut.run * cut.blocks_per_run;
-  } else {
-    cut.blocks = (plan.count + kBlockElements - 1) / kBlockElements;
-  }
+  cut.by_run = plan.run >= kShortestRun;
+  cut.sequence = cut.by_run ? plan.run : plan.count;
+  cut.in_place = reduced.x[last] == 1 && reduced.shape[last] == cut.sequence;
+  cut.blocks_per_sequence = (cut.sequence + kBlockElements - 1) / kBlockElements;
+  cut.blocks = plan.count == 0 ? 0 : plan.count / cut.sequence * cut.blocks_per_sequence;
   return cut;
 }
 
@@ -52,30 +48,27 @@ CR_INLINE void gather(const AxisGroup& reduced, const T* x, int64_t first, int64
 template <class Op, class A, class T>
 CR_INLINE Lanes<A> reduce_blocks(const Reduction& plan, const RowCut& cut, const T* x, A c, int64_t begin, int64_t end) {
   if (begin == end) return identity_lanes<Op, A>();
-  const auto map = [c](Vec<A> v) { return Op::map(v, splat<Vec<A>>(c)); };
+  const auto map = [c](Vec<A> v) CR_INLINE_LAMBDA { return Op::map(v, splat<Vec<A>>(c)); };
   const int32_t last = plan.reduced.rank - 1;
   BlockTree<Op, A> tree;
   tree.pushed = 0;
-  if (cut.in_place) {
-    Position run = position_at(plan.reduced, last, begin / cut.blocks_per_run);
-    int64_t start = begin % cut.blocks_per_run * kBlockElements;
-    for (int64_t b = begin; b < end; ++b) {
-      const int64_t n = cut.run - start < kBlockElements ? cut.run - start : kBlockElements;
-      tree_push(tree, reduce_lanes<Op, A>(x + run.x + start, n, map));
-      start += n;
-      if (start == cut.run) {
-        start = 0;
-        advance(plan.reduced, last, run);
-      }
+  T buffer[kBlockElements];
+  int64_t sequence = begin / cut.blocks_per_sequence;
+  int64_t start = begin % cut.blocks_per_sequence * kBlockElements;
+  Position at = position_at(plan.reduced, last, sequence);
+  for (int64_t b = begin; b < end; ++b) {
+    const int64_t n = cut.sequence - start < kBlockElements ? cut.sequence - start : kBlockElements;
+    const T* block = x + at.x + start;
+    if (!cut.in_place) {
+      gather(plan.reduced, x, sequence * cut.sequence + start, n, buffer);
+      block = buffer;
     }
-  } else {
-    T buffer[kBlockElements];
-    for (int64_t b = begin; b < end; ++b) {
-      const int64_t first = b * kBlockElements;
-      const int64_t n = plan.count - first < kBlockElements ? plan.count - first : kBlockElements;
-      gather(plan.reduced, x, first, n, buffer);
-      tree_push(tree, reduce_lanes<Op, A>(buffer, n, map));
-    }
+    tree_push(tree, reduce_lanes<Op, A>(block, n, map));
+    start += n;
+    if (start < cut.sequence) continue;
+    start = 0;
+    ++sequence;
+    if (cut.in_place) advance(plan.reduced, last, at);
   }
   return tree_total(tree);
 }
