@@ -36,6 +36,7 @@ export { grad, gradients, valueAndGrad, vjp, type GradientsOptions } from './aut
 export { enableGrad, noGrad } from './tensor/mode.js';
 
 // training
+export * as data from './data/index.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
 
