@@ -1,0 +1,121 @@
+// Feeds damaged commands to the addon. argv: a file with { allocations, commands } as recorded from real ops, the number of rounds, a seed.
+// Exits with 0 if the engine still works at the end; prints what happened.
+import { readFileSync } from 'node:fs';
+
+import { loadAddon } from './raw.mjs';
+
+const [file, rounds, seed] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
+const { allocations, commands } = JSON.parse(readFileSync(file, 'utf8'), (_, v) => (v === 'NaN' ? NaN : v === 'Infinity' ? Infinity : v));
+const addon = loadAddon();
+const kernels = addon.kernels();
+addon.attach(() => addon.takeDone());
+for (const [bytes, count] of allocations) addon.allocate(bytes, count);
+
+let state = seed >>> 0;
+/** A whole number below n (xorshift). */
+function draw(n) {
+  state ^= state << 13;
+  state ^= state >>> 17;
+  state ^= state << 5;
+  return (state >>> 0) % n;
+}
+
+const edges = [
+  -1,
+  0,
+  1,
+  2,
+  3,
+  4,
+  5,
+  7,
+  8,
+  9,
+  16,
+  63,
+  64,
+  65,
+  100,
+  1000,
+  2 ** 31,
+  2 ** 32,
+  2 ** 53,
+  -(2 ** 53),
+  2 ** 63,
+  1e300,
+  0.5,
+  -0.5,
+  NaN,
+  Infinity,
+  -Infinity,
+  -2,
+];
+const bits = new DataView(new ArrayBuffer(8));
+
+function damaged(value) {
+  const way = draw(4);
+  if (way === 0) return edges[draw(edges.length)];
+  if (way === 1) return value + draw(9) - 4;
+  if (way === 2) return draw(256);
+  bits.setFloat64(0, value);
+  const at = draw(64);
+  bits.setUint8(at >> 3, bits.getUint8(at >> 3) ^ (1 << (at & 7)));
+  return bits.getFloat64(0);
+}
+
+/** An operand without strides may stand for any number of elements, and a kernel then rightly takes its time: not what is tested here. */
+function takesLong(words) {
+  const [, , , ins, outs, params] = words;
+  let at = 6 + params;
+  for (let i = 0; i < ins + outs && at < words.length; i++) {
+    const rank = words[at + 3];
+    let size = 1;
+    for (let d = 0; d < rank && d < 8; d++) size *= words[at + 4 + d];
+    if (size > 1e5) return true;
+    at += 4 + 2 * rank;
+  }
+  return false;
+}
+
+const buffer = new Float64Array(4096);
+let seq = 0;
+let slowest = 0;
+let slowestName = '';
+for (let round = 0; round < rounds; round++) {
+  const words = [...commands[draw(commands.length)]];
+  const original = words[0];
+  for (let n = 1 + draw(3); n > 0; n--) {
+    // Now and then a word of the header; mostly shapes, strides, offsets and parameters.
+    const i = draw(8) === 0 ? draw(6) : draw(words.length);
+    words[i] = damaged(words[i]);
+  }
+  if (draw(50) === 0) words.length = draw(words.length + 1);
+  if (draw(200) === 0) words.fill(edges[draw(edges.length)]);
+  if (takesLong(words)) continue;
+  buffer.set(words);
+  const start = performance.now();
+  while (!addon.submit(buffer, words.length, ++seq)) seq--;
+  if (round % 64 === 0) {
+    while (!addon.wait(seq, 50)) {
+      if (performance.now() - start > 10_000) {
+        console.log(`hang near kernel ${kernels[original]?.name}: ${words.join(' ')}`);
+        process.exit(2);
+      }
+    }
+    if (performance.now() - start > slowest) [slowest, slowestName] = [performance.now() - start, kernels[original]?.name];
+  }
+}
+
+// Still of use?
+const block = addon.allocate(64, 1);
+const fill = kernels.findIndex(({ name, dtype }) => name === 'fill' && dtype === 'f32');
+const values = new Float32Array(16);
+buffer.set([fill, ++seq, 6 + 1 + 6, 0, 1, 1, 7, block, 0, 64, 1, 16, 1]);
+addon.submit(buffer, 13, seq);
+addon.read(block, 0, values, ++seq);
+while (!addon.wait(seq, 50));
+const works = values.every((v) => v === 7);
+console.log(
+  `${rounds} rounds, ${addon.stats().lastError} errors, slowest batch ${slowest.toFixed(0)} ms (${slowestName}), ${works ? 'works' : 'broken'}`,
+);
+process.exit(works ? 0 : 1);
