@@ -48,16 +48,27 @@ function forgetOptions(folder) {
   writeFileSync(cache, readFileSync(cache, 'utf8').replace(/(^\/\/.*\n)*^(ISAS|CHAINRULE_SANITIZE):.*\n/gm, ''));
 }
 
-/** Runs cmake-js; a quiet run shows its output only when it fails. */
+/** Shows ninja's `[12/176]` or make's `[ 47%]` on one line of a terminal. */
+function showProgress(chunk) {
+  const count = /.*(\[ *\d+(?:\/\d+|%)\])/s.exec(chunk.toString())?.[1];
+  if (count !== undefined) process.stdout.write(`\r  ${count}\x1b[K`);
+}
+
+/** Runs cmake-js; a quiet run shows its progress on a terminal, and its output only when it fails. */
 function cmakeJs(args, quiet) {
   const script = require.resolve('cmake-js/bin/cmake-js');
   const env = { CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()), CCACHE_BASEDIR: root, CCACHE_NOHASHDIR: '1', ...process.env };
   const child = spawn(process.execPath, [script, ...args], { cwd: root, env, stdio: quiet ? ['ignore', 'pipe', 'pipe'] : 'inherit' });
   const chunks = [];
-  child.stdout?.on('data', (chunk) => chunks.push(chunk));
-  child.stderr?.on('data', (chunk) => chunks.push(chunk));
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk) => {
+      chunks.push(chunk);
+      if (process.stdout.isTTY) showProgress(chunk);
+    });
+  }
   return new Promise((done) => {
     child.on('close', (code) => {
+      if (quiet && process.stdout.isTTY) process.stdout.write('\r\x1b[K');
       if (code !== 0) process.stderr.write(Buffer.concat(chunks));
       done(code === 0);
     });
