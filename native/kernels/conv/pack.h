@@ -12,19 +12,22 @@ struct Pixels {
   int64_t image_stride, row_stride;  // in the padded copy
 };
 
-/// Neighbouring pixels with neighbouring inputs.
-struct Run {
-  int64_t at, length, from;
+/// Moves of whole vectors that gather pixels from the padded copy: to[at[i]..] = from[from[i]..], in this order. A vector that is longer
+/// than its run of neighbouring pixels writes past it; what it spoils is written by the next moves, or is room that every destination has
+/// behind it.
+struct Move {
+  int32_t at, from;
 };
 
-/// Cuts pixels j..j+count into runs; returns their number.
-CR_INLINE int64_t make_runs(const Pixels& p, int64_t j, int64_t count, Run* runs) {
+/// Moves for pixels j..j+count; returns their number, at most count.
+template <class T>
+CR_INLINE int64_t make_moves(const Pixels& p, int64_t j, int64_t count, Move* moves) {
   int64_t found = 0;
   int64_t image = j / p.per_image, row = j % p.per_image / p.cols, col = j % p.cols;
   const int64_t rows = p.per_image / p.cols;
   for (int64_t at = 0; at < count;) {
-    const int64_t length = min_of(p.cols - col, count - at);
-    runs[found++] = {at, length, image * p.image_stride + row * p.row_stride + col};
+    const int64_t length = min_of(p.cols - col, count - at), from = image * p.image_stride + row * p.row_stride + col;
+    for (int64_t i = 0; i < length; i += kLanes<T>) moves[found++] = {static_cast<int32_t>(at + i), static_cast<int32_t>(from + i)};
     at += length;
     col = 0;
     if (++row == rows) {
@@ -35,16 +38,29 @@ CR_INLINE int64_t make_runs(const Pixels& p, int64_t j, int64_t count, Run* runs
   return found;
 }
 
-/// Copies runs in ascending order, whole vectors at a time: what is written past a run's end belongs to the next run or to the room that
-/// every destination has behind it.
+/// Gathers one destination row for each tap; Count > 0 is the number of moves, known to the compiler.
+template <int Count, class T>
+CR_INLINE void gather(const Move* moves, int64_t found, const T* padded, const int64_t* taps, int64_t rows, T* to, int64_t ld) {
+  for (int64_t r = 0; r < rows; ++r, to += ld) {
+    const T* from = padded + taps[r];
+    const int64_t count = Count > 0 ? Count : found;
+#pragma GCC unroll 4
+    for (int64_t i = 0; i < count; ++i) store(to + moves[i].at, load(from + moves[i].from));
+  }
+}
 template <class T>
-CR_INLINE void copy_runs(const Run* runs, int64_t count, const T* from, T* to) {
-  for (int64_t r = 0; r < count; ++r) {
-    const T* p = from + runs[r].from;
-    T* q = to + runs[r].at;
-    const int64_t length = runs[r].length;
-    store(q, load(p));
-    for (int64_t i = kLanes<T>; i < length; i += kLanes<T>) store(q + i, load(p + i));
+CR_INLINE void gather_rows(const Move* moves, int64_t found, const T* padded, const int64_t* taps, int64_t rows, T* to, int64_t ld) {
+  switch (found) {
+    case 1:
+      return gather<1>(moves, found, padded, taps, rows, to, ld);
+    case 2:
+      return gather<2>(moves, found, padded, taps, rows, to, ld);
+    case 3:
+      return gather<3>(moves, found, padded, taps, rows, to, ld);
+    case 4:
+      return gather<4>(moves, found, padded, taps, rows, to, ld);
+    default:
+      return gather<0>(moves, found, padded, taps, rows, to, ld);
   }
 }
 
@@ -57,9 +73,9 @@ struct UnfoldedB {
 
   Panel<T> panel(T* buffer, int64_t k, int64_t count, int64_t j, int64_t cols, int64_t) const {
     constexpr int64_t ld = kTileCols<T>;
-    Run runs[kTileCols<T>];
-    const int64_t found = make_runs(pixels, j, cols, runs);
-    for (int64_t i = 0; i < count; ++i) copy_runs(runs, found, padded + taps[k + i], buffer + i * ld);
+    Move moves[kTileCols<T>];
+    const int64_t found = make_moves<T>(pixels, j, cols, moves);
+    gather_rows(moves, found, padded, taps + k, count, buffer, ld);
     zero_columns(buffer, count, cols);
     return {buffer, ld};
   }
@@ -73,10 +89,10 @@ struct UnfoldedA {
   Pixels pixels;
 
   Sliver<T> sliver(T* buffer, int64_t i, int64_t rows, int64_t k, int64_t count, int64_t) const {
-    Run runs[kMaxBlockK];
-    const int64_t found = make_runs(pixels, k, count, runs);
+    Move moves[kMaxBlockK];
+    const int64_t found = make_moves<T>(pixels, k, count, moves);
     const int64_t ld = count + 4;
-    for (int64_t r = 0; r < rows; ++r) copy_runs(runs, found, padded + taps[i + r], buffer + r * ld);
+    gather<0>(moves, found, padded, taps + i, rows, buffer, ld);
     return {buffer, ld, 1};
   }
   void prefetch(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t) const {}  // the padded copy is in L2
