@@ -52,6 +52,7 @@ export {
 
 // memory and engine
 export { engine, type EngineStats } from './runtime/engine.js';
+export { fmaPeak } from './ops/linalg/fma-peak.js';
 export { keep, scope } from './runtime/scope.js';
 
 // errors
