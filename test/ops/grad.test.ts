@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { gradcheck, gradgradcheck, scope, type Tensor } from '../../src/index.js';
 import { call, callWithGradients } from '../helpers/calls.js';
+import { naiveOf } from '../helpers/close.js';
 import { drawInputs, isFloat, toTensors } from '../helpers/draw.js';
 import { caseName, dtypesOf, gradientsOf, rows, type TableCase, type TableRow } from '../table/index.js';
 
@@ -14,6 +15,11 @@ function differentiableInputs(row: TableRow, one: TableCase): Tensor[] {
   const xs = toTensors(drawInputs(row, one, 'f64'));
   for (const i of gradientsOf(row, one)) xs[i]!.requiresGrad = true;
   return xs;
+}
+
+/** Where a result is no number (the mean of nothing), its second derivatives are none either. */
+function isFinite(row: TableRow, one: TableCase): boolean {
+  return naiveOf(row, one, drawInputs(row, one, 'f64')).every(({ data }) => data.every(Number.isFinite));
 }
 
 const candidates = rows.filter((row) => dtypesOf(row).includes('f64') && row.gradients?.length !== 0);
@@ -37,7 +43,7 @@ describe.each(candidates)('the gradient of $name', (row) => {
   });
 
   if (row.secondOrder === false) return;
-  it.each(cases)('can be differentiated again: %s', async (_, one) => {
+  it.each(cases.filter(([, one]) => isFinite(row, one)))('can be differentiated again: %s', async (_, one) => {
     await gradgradcheck((...xs) => call(row, one, xs), differentiableInputs(row, one), { ...tight, maxElements: 12 });
   });
 });
