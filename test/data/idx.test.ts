@@ -67,7 +67,7 @@ describe('readIdx', () => {
     ['too many axes', idx(0x08, Array<number>(9).fill(1), new Uint8Array(1)), /9 axes; at most 8/],
     ['damaged gzip', gzipSync(good).subarray(0, 20), /damaged gzip data/],
   ];
-  it.each(cases)('rejects %s', async (name, bytes, message) => {
+  it.each(cases)('rejects %s', async (_name, bytes, message) => {
     const path = await file('bad', bytes);
     await expect(data.readIdx(path)).rejects.toThrow(FormatError);
     await expect(data.readIdx(path)).rejects.toThrow(message);
