@@ -23,7 +23,11 @@ void mask_row(void* y, const void* const* x, int64_t n, const double*) {
     LaneBytes<T> bytes;
     if constexpr (Inputs == 1) bytes = mask_bytes<T>(Op::f(load_up_to(a + i, n - i)));
     if constexpr (Inputs == 2) bytes = mask_bytes<T>(Op::f(load_up_to(a + i, n - i), load_up_to(b + i, n - i)));
-    std::memcpy(out + i, &bytes, static_cast<size_t>(n - i < kLanes<T> ? n - i : kLanes<T>));
+    if (n - i >= kLanes<T>) {
+      std::memcpy(out + i, &bytes, sizeof bytes);
+    } else {
+      std::memcpy(out + i, &bytes, static_cast<size_t>(n - i));
+    }
   }
 }
 

@@ -11,7 +11,11 @@ void where_row(void* y, const void* const* x, int64_t n, const double*) {
   const T* b = static_cast<const T*>(x[2]);
   for (int64_t i = 0; i < n; i += kLanes<T>) {
     LaneBytes<T> bytes = {};
-    std::memcpy(&bytes, condition + i, static_cast<size_t>(n - i < kLanes<T> ? n - i : kLanes<T>));
+    if (n - i >= kLanes<T>) {
+      std::memcpy(&bytes, condition + i, sizeof bytes);
+    } else {
+      std::memcpy(&bytes, condition + i, static_cast<size_t>(n - i));
+    }
     const auto mask = __builtin_convertvector(bytes, IntVec<Vec<T>>) != 0;
     store_up_to(out + i, mask ? load_up_to(a + i, n - i) : load_up_to(b + i, n - i), n - i);
   }
