@@ -241,6 +241,48 @@ struct JoinMin {
   }
 };
 
+/// Two sums over the same elements.
+template <class X>
+struct Two {
+  X first, second;
+};
+/// Sums of both vectors that body(i, m) gives for 0..n-1, as reduce_each; Op is JoinSum.
+template <class A, class Body>
+CR_INLINE Two<Lanes<A>> sum_two_range(int64_t begin, int64_t end, Body body) {
+  constexpr int parts = Lanes<A>::kParts, lanes = kLanes<A>;
+  Two<Lanes<A>> sum = {{}, {}};
+  int64_t i = begin;
+  for (; i + kVirtualLanes <= end; i += kVirtualLanes) {
+#pragma GCC unroll 8
+    for (int k = 0; k < parts; ++k) {
+      const Two<Vec<A>> value = body(i + k * lanes, static_cast<int64_t>(lanes));
+      sum.first.part[k] += value.first;
+      sum.second.part[k] += value.second;
+    }
+  }
+#pragma GCC unroll 8
+  for (int k = 0; k < parts; ++k) {
+    const int64_t left = end - i - k * lanes;
+    if (left <= 0) break;
+    const Two<Vec<A>> value = body(i + k * lanes, left < lanes ? left : static_cast<int64_t>(lanes));
+    const auto counts = lanes_below<Vec<A>>(left);
+    sum.first.part[k] += select<Vec<A>>(counts, value.first, Vec<A>{});
+    sum.second.part[k] += select<Vec<A>>(counts, value.second, Vec<A>{});
+  }
+  return sum;
+}
+template <class A, class Body>
+CR_INLINE Two<A> sum_two(int64_t n, Body body) {
+  BlockTree<JoinSum, A> first, second;
+  first.pushed = second.pushed = 0;
+  for (int64_t i = 0; i < n; i += kBlockElements) {
+    const Two<Lanes<A>> block = sum_two_range<A>(i, n - i < kBlockElements ? n : i + kBlockElements, body);
+    tree_push(first, block.first);
+    tree_push(second, block.second);
+  }
+  return {fold_lanes<JoinSum, A>(tree_total(first)), fold_lanes<JoinSum, A>(tree_total(second))};
+}
+
 /// y[i] = f(i, m) for i < n: whole vectors, then one of m < lanes elements.
 template <class T, class F>
 CR_INLINE void map_row(T* y, int64_t n, F f) {

@@ -1,0 +1,239 @@
+// Batch normalisation of x [N, C, S] over N and S: statistics and normalisation of one channel after the other, while it is in cache.
+#include "core/error.h"
+#include "core/view.h"
+#include "simd/lanes.h"
+#include "simd/parallel.h"
+
+namespace chainrule::CR_ISA {
+
+/// Channels whose rows are shorter than this are gathered first, a group of them together.
+inline constexpr int64_t kShortestChannelRow = 16;
+inline constexpr int64_t kChannelGroup = 16;
+
+struct Channels {
+  int64_t batch, channels, inner;
+};
+CR_INLINE Channels channels_of(const TensorView& x) {
+  CR_CHECK(x.rank == 3);
+  const Channels k = {x.shape[0], x.shape[1], x.shape[2]};
+  CR_CHECK((k.inner <= 1 || x.strides[2] == 1) && (k.channels <= 1 || x.strides[1] == k.inner) &&
+           (k.batch <= 1 || x.strides[0] == k.channels * k.inner));
+  return k;
+}
+CR_INLINE void check_like(const TensorView& view, const Channels& k) {
+  const Channels own = channels_of(view);
+  CR_CHECK(own.batch == k.batch && own.channels == k.channels && own.inner == k.inner);
+}
+template <class T>
+CR_INLINE T* per_channel(const TensorView& view, const Channels& k) {
+  CR_CHECK(view.rank == 1 && view.shape[0] == k.channels);
+  return static_cast<T*>(view.data);
+}
+
+/// The elements of one channel: `runs` rows of `length`, `stride` apart.
+template <class T>
+struct Channel {
+  T* data;
+  int64_t runs, length, stride;
+};
+
+/// Calls body(channel, operands) for every channel with its rows in each of N operands; the first `Outputs` of them are written.
+template <int N, int Outputs, class T, class Body>
+CR_INLINE void for_channels(Context& ctx, const Channels& k, T* const (&operands)[N], Body body) {
+  if (k.inner >= kShortestChannelRow) {
+    parallel_units(ctx, k.channels, [&](int64_t c, int) {
+      Channel<T> rows[N];
+      for (int n = 0; n < N; ++n) rows[n] = {operands[n] + c * k.inner, k.batch, k.inner, k.channels * k.inner};
+      body(c, rows);
+    });
+    return;
+  }
+  const int64_t length = k.batch * k.inner;
+  parallel_units(ctx, (k.channels + kChannelGroup - 1) / kChannelGroup, [&](int64_t unit, int worker) {
+    const int64_t first = unit * kChannelGroup;
+    const int64_t group = k.channels - first < kChannelGroup ? k.channels - first : kChannelGroup;
+    T* memory = worker_scratch<T>(ctx, worker, N * group * length);
+    const auto each = [&](int n, auto copy) {
+      for (int64_t b = 0; b < k.batch; ++b) {
+        for (int64_t c = 0; c < group; ++c) {
+          T* there = operands[n] + (b * k.channels + first + c) * k.inner;
+          T* here = memory + (n * group + c) * length + b * k.inner;
+          for (int64_t i = 0; i < k.inner; ++i) copy(there[i], here[i]);
+        }
+      }
+    };
+    for (int n = Outputs; n < N; ++n) each(n, [](T& there, T& here) { here = there; });
+    for (int64_t c = 0; c < group; ++c) {
+      Channel<T> rows[N];
+      for (int n = 0; n < N; ++n) rows[n] = {memory + (n * group + c) * length, 1, length, length};
+      body(first + c, rows);
+    }
+    for (int n = 0; n < Outputs; ++n) each(n, [](T& there, T& here) { there = here; });
+  });
+}
+
+struct Moments {
+  double count, mean, squares;  // sum of squared deviations from the mean
+};
+
+/// Mean and squared deviations of each block of up to 4096 elements, merged in order (Chan, Golub, LeVeque 1979): one pass over memory.
+template <class T>
+CR_INLINE Moments channel_moments(const Channel<T>& x) {
+  using V = Vec<T>;
+  Moments all = {0, 0, 0};
+  for (int64_t r = 0; r < x.runs; ++r) {
+    for (int64_t start = 0; start < x.length; start += kBlockElements) {
+      const T* from = x.data + r * x.stride + start;
+      const int64_t n = x.length - start < kBlockElements ? x.length - start : kBlockElements;
+      const T mean =
+          reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(from + i, m); }) / static_cast<T>(n);
+      const V centre = splat<V>(mean);
+      const T squares = reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+        const V d = load_some(from + i, m) - centre;
+        return d * d;
+      });
+      const double count = all.count + static_cast<double>(n), share = static_cast<double>(n) / count;
+      const double delta = static_cast<double>(mean) - all.mean;
+      all.squares += static_cast<double>(squares) + delta * delta * all.count * share;
+      all.mean += delta * share;
+      all.count = count;
+    }
+  }
+  return all;
+}
+
+CR_INLINE double reciprocal_root(double variance, double eps) { return 1.0 / __builtin_sqrt(variance + eps); }
+
+/// y = (x - mean) scale + bias on one channel.
+template <class T>
+CR_INLINE void normalise(const Channel<T>& x, T mean, T scale, T bias, const Channel<T>& y) {
+  using V = Vec<T>;
+  const V centre = splat<V>(mean), slope = splat<V>(scale), level = splat<V>(bias);
+  for (int64_t r = 0; r < x.runs; ++r) {
+    const T* from = x.data + r * x.stride;
+    map_row(y.data + r * y.stride, x.length,
+            [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return fma(load_some(from + i, m) - centre, slope, level); });
+  }
+}
+
+/// x [N, C, S], weight and bias [C] -> y = (x - mean) rstd weight + bias, and the batch's mean and (biased) variance [C].
+template <class T>
+void batch_norm(Context& ctx, const Args& args) {
+  const Channels k = channels_of(args.in[0]);
+  check_like(args.out[0], k);
+  const T *weight = per_channel<T>(args.in[1], k), *bias = per_channel<T>(args.in[2], k);
+  const int64_t weight_stride = args.in[1].strides[0], bias_stride = args.in[2].strides[0];
+  T *means = per_channel<T>(args.out[1], k), *variances = per_channel<T>(args.out[2], k);
+  const double eps = args.params[0];
+  for_channels<2, 1, T>(ctx, k, {static_cast<T*>(args.out[0].data), static_cast<T*>(args.in[0].data)},
+                        [&](int64_t c, const Channel<T>(&rows)[2]) {
+                          const Moments moments = channel_moments(rows[1]);
+                          const double variance = moments.squares / moments.count;
+                          means[c] = static_cast<T>(moments.mean);
+                          variances[c] = static_cast<T>(variance);
+                          const T rstd = static_cast<T>(reciprocal_root(static_cast<double>(variances[c]), eps));
+                          normalise(rows[1], means[c], rstd * weight[c * weight_stride], bias[c * bias_stride], rows[0]);
+                        });
+}
+
+/// The same with given mean and variance [C].
+template <class T>
+void batch_norm_apply(Context& ctx, const Args& args) {
+  const Channels k = channels_of(args.in[0]);
+  check_like(args.out[0], k);
+  const T *weight = per_channel<T>(args.in[1], k), *bias = per_channel<T>(args.in[2], k);
+  const T *mean = per_channel<T>(args.in[3], k), *variance = per_channel<T>(args.in[4], k);
+  const int64_t* strides[4] = {args.in[1].strides, args.in[2].strides, args.in[3].strides, args.in[4].strides};
+  const double eps = args.params[0];
+  for_channels<2, 1, T>(ctx, k, {static_cast<T*>(args.out[0].data), static_cast<T*>(args.in[0].data)},
+                        [&](int64_t c, const Channel<T>(&rows)[2]) {
+                          const T rstd = static_cast<T>(reciprocal_root(static_cast<double>(variance[c * *strides[3]]), eps));
+                          normalise(rows[1], mean[c * *strides[2]], rstd * weight[c * *strides[0]], bias[c * *strides[1]], rows[0]);
+                        });
+}
+
+/// Sums of g and of g (x - mean) over one channel.
+template <class T>
+CR_INLINE Two<T> channel_sums(const Channel<T>& g, const Channel<T>& x, T mean) {
+  using V = Vec<T>;
+  const V centre = splat<V>(mean);
+  BlockTree<JoinSum, T> first, second;
+  first.pushed = second.pushed = 0;
+  for (int64_t r = 0; r < x.runs; ++r) {
+    const T *a = g.data + r * g.stride, *b = x.data + r * x.stride;
+    for (int64_t start = 0; start < x.length; start += kBlockElements) {
+      const int64_t end = x.length - start < kBlockElements ? x.length : start + kBlockElements;
+      const Two<Lanes<T>> block = sum_two_range<T>(start, end, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+        const V cotangent = load_some(a + i, m);
+        return Two<V>{cotangent, cotangent * (load_some(b + i, m) - centre)};
+      });
+      tree_push(first, block.first);
+      tree_push(second, block.second);
+    }
+  }
+  return {fold_lanes<JoinSum, T>(tree_total(first)), fold_lanes<JoinSum, T>(tree_total(second))};
+}
+
+/// g and x [N, C, S], weight, mean and variance [C] -> dx, dweight = sum of g xhat, dbias = sum of g;
+/// dx = weight rstd (g - mean of g - xhat mean of (g xhat)).
+template <class T>
+void batch_norm_grad(Context& ctx, const Args& args) {
+  using V = Vec<T>;
+  const Channels k = channels_of(args.in[1]);
+  check_like(args.in[0], k);
+  check_like(args.out[0], k);
+  const T *weight = per_channel<T>(args.in[2], k), *mean = per_channel<T>(args.in[3], k), *variance = per_channel<T>(args.in[4], k);
+  const int64_t weight_stride = args.in[2].strides[0];
+  CR_CHECK(k.channels <= 1 || (args.in[3].strides[0] == 1 && args.in[4].strides[0] == 1));
+  T *dweight = per_channel<T>(args.out[1], k), *dbias = per_channel<T>(args.out[2], k);
+  const double eps = args.params[0];
+  const T count = static_cast<T>(k.batch * k.inner);
+  for_channels<3, 1, T>(ctx, k, {static_cast<T*>(args.out[0].data), static_cast<T*>(args.in[0].data), static_cast<T*>(args.in[1].data)},
+                        [&](int64_t c, const Channel<T>(&rows)[3]) {
+                          const Channel<T>&dx = rows[0], &g = rows[1], &x = rows[2];
+                          const T rstd = static_cast<T>(reciprocal_root(static_cast<double>(variance[c]), eps));
+                          const Two<T> sums = channel_sums(g, x, mean[c]);
+                          dweight[c] = sums.second * rstd;
+                          dbias[c] = sums.first;
+                          const V centre = splat<V>(mean[c]), scale = splat<V>(rstd * weight[c * weight_stride]);
+                          const V level = splat<V>(sums.first / count), slope = splat<V>(dweight[c] * rstd / count);
+                          for (int64_t r = 0; r < x.runs; ++r) {
+                            const T *a = g.data + r * g.stride, *b = x.data + r * x.stride;
+                            map_row(dx.data + r * dx.stride, x.length, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+                              return scale * ((load_some(a + i, m) - level) - (load_some(b + i, m) - centre) * slope);
+                            });
+                          }
+                        });
+}
+
+/// running = running + momentum (batch - running), in place; the variance is corrected by n / (n - 1) first.
+template <class T>
+void batch_norm_running(Context&, const Args& args) {
+  const TensorView &mean = args.in[0], &variance = args.in[1], &running_mean = args.out[0], &running_variance = args.out[1];
+  const int64_t n = mean.shape[0];
+  const TensorView* const views[4] = {&mean, &variance, &running_mean, &running_variance};
+  for (const TensorView* view : views) CR_CHECK(view->rank == 1 && view->shape[0] == n);
+  const T momentum = static_cast<T>(args.params[0]), correction = static_cast<T>(args.params[1]);
+  const auto update = [=](const TensorView& running, const TensorView& batch, T factor) {
+    for (int64_t c = 0; c < n; ++c) {
+      T& value = static_cast<T*>(running.data)[c * running.strides[0]];
+      value = (1 - momentum) * value + momentum * (static_cast<const T*>(batch.data)[c * batch.strides[0]] * factor);
+    }
+  };
+  update(running_mean, mean, 1);
+  update(running_variance, variance, correction);
+}
+
+CR_REGISTER(batch_norm, (kernel_set(Registration{"batch_norm", DType::f32, kIsa, "TTT>TTT", "eps", &batch_norm<float>},
+                                    Registration{"batch_norm", DType::f64, kIsa, "TTT>TTT", "eps", &batch_norm<double>})));
+CR_REGISTER(batch_norm_apply,
+            (kernel_set(Registration{"batch_norm_apply", DType::f32, kIsa, "TTTTT>T", "eps", &batch_norm_apply<float>},
+                        Registration{"batch_norm_apply", DType::f64, kIsa, "TTTTT>T", "eps", &batch_norm_apply<double>})));
+CR_REGISTER(batch_norm_grad, (kernel_set(Registration{"batch_norm_grad", DType::f32, kIsa, "TTTTT>TTT", "eps", &batch_norm_grad<float>},
+                                         Registration{"batch_norm_grad", DType::f64, kIsa, "TTTTT>TTT", "eps", &batch_norm_grad<double>})));
+CR_REGISTER(batch_norm_running,
+            (kernel_set(Registration{"batch_norm_running", DType::f32, kIsa, "TT>=T=T", "momentum,correction", &batch_norm_running<float>},
+                        Registration{"batch_norm_running", DType::f64, kIsa, "TT>=T=T", "momentum,correction",
+                                     &batch_norm_running<double>})));
+
+}  // namespace chainrule::CR_ISA

@@ -1,0 +1,154 @@
+// Layer normalisation of rows [rows, n], and its gradient; without centring it is root mean square normalisation.
+#include "core/error.h"
+#include "core/view.h"
+#include "simd/lanes.h"
+#include "simd/parallel.h"
+
+namespace chainrule::CR_ISA {
+
+CR_INLINE bool is_matrix(const TensorView& view, int64_t rows, int64_t n) {
+  return view.rank == 2 && view.shape[0] == rows && view.shape[1] == n && (rows <= 1 || view.strides[0] == n) &&
+         (n <= 1 || view.strides[1] == 1);
+}
+CR_INLINE bool is_vector(const TensorView& view, int64_t n) {
+  return view.rank == 1 && view.shape[0] == n && (n <= 1 || view.strides[0] == 1);
+}
+
+/// A vector [n] of any stride, contiguous.
+template <class T>
+CR_INLINE const T* contiguous_vector(Context& ctx, const TensorView& view, int64_t n) {
+  CR_CHECK(view.rank == 1 && view.shape[0] == n);
+  const T* x = static_cast<const T*>(view.data);
+  if (view.strides[0] == 1) return x;
+  T* copy = scratch<T>(ctx, n);
+  for (int64_t i = 0; i < n; ++i) copy[i] = x[i * view.strides[0]];
+  return copy;
+}
+
+/// Elements per unit of work.
+inline constexpr int64_t kLayerGrain = 16384;
+
+/// x [rows, n], weight [n], bias [n] -> y = (x - mean) rstd weight + bias, mean [rows], rstd [rows], rstd = 1 / sqrt(variance + eps).
+template <class T>
+void layer_norm(Context& ctx, const Args& args) {
+  using V = Vec<T>;
+  const int64_t rows = args.in[0].shape[0], n = args.in[0].shape[1];
+  CR_CHECK(is_matrix(args.in[0], rows, n) && is_matrix(args.out[0], rows, n) && is_vector(args.out[1], rows) &&
+           is_vector(args.out[2], rows));
+  const T* x = static_cast<const T*>(args.in[0].data);
+  const T* weight = contiguous_vector<T>(ctx, args.in[1], n);
+  const T* bias = contiguous_vector<T>(ctx, args.in[2], n);
+  T* y = static_cast<T*>(args.out[0].data);
+  T *means = static_cast<T*>(args.out[1].data), *rstds = static_cast<T*>(args.out[2].data);
+  const T eps = static_cast<T>(args.params[0]), count = static_cast<T>(n);
+  const bool centred = args.params[1] != 0;
+  parallel_range(ctx, rows, kLayerGrain / (n + 16) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const T* from = x + row * n;
+      T* to = y + row * n;
+      const T mean = centred
+                         ? reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(from + i, m); }) / count
+                         : T{0};
+      const V centre = splat<V>(mean);
+      const T squares = reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+        const V d = load_some(from + i, m) - centre;
+        return d * d;
+      });
+      const V rstd = splat<V>(1) / sqrt(splat<V>(squares / count + eps));
+      map_row(to, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+        return fma((load_some(from + i, m) - centre) * rstd, load_some(weight + i, m), load_some(bias + i, m));
+      });
+      means[row] = mean;
+      rstds[row] = rstd[0];
+    }
+  });
+}
+
+template <class T>
+struct LayerNormGrad {
+  const T *g, *x, *weight, *mean, *rstd;
+  T* dx;
+  int64_t rows, n;
+  bool centred;
+};
+
+/// One row: dx = rstd (g w - mean of g w - xhat mean of (g w xhat)); dweight += g xhat, dbias += g.
+template <class T>
+CR_INLINE void layer_norm_grad_row(const LayerNormGrad<T>& k, int64_t row, T* dweight, T* dbias) {
+  using V = Vec<T>;
+  const int64_t n = k.n;
+  const T *g = k.g + row * n, *x = k.x + row * n, *weight = k.weight;
+  T* dx = k.dx + row * n;
+  const V centre = splat<V>(k.mean[row]), rstd = splat<V>(k.rstd[row]), count = splat<V>(static_cast<T>(n));
+  const Two<T> sums = sum_two<T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+    const V scaled = load_some(g + i, m) * load_some(weight + i, m);
+    return Two<V>{scaled, scaled * ((load_some(x + i, m) - centre) * rstd)};
+  });
+  const V level = k.centred ? splat<V>(sums.first) / count : V{};
+  const V slope = splat<V>(sums.second) / count;
+  map_row(dx, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+    const V normal = (load_some(x + i, m) - centre) * rstd, cotangent = load_some(g + i, m);
+    store_some(dweight + i, fma(cotangent, normal, load_some(dweight + i, m)), m);
+    store_some(dbias + i, load_some(dbias + i, m) + cotangent, m);
+    return rstd * (fma(cotangent, load_some(weight + i, m), -level) - normal * slope);
+  });
+}
+
+/// a += b
+template <class T>
+CR_INLINE void add_vector(T* a, const T* b, int64_t n) {
+  map_row(a, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(a + i, m) + load_some(b + i, m); });
+}
+template <class T>
+CR_INLINE void clear_vector(T* a, int64_t n) {
+  std::memset(a, 0, static_cast<size_t>(n) * sizeof(T));
+}
+
+/// g and x [rows, n], weight [n], mean and rstd [rows] -> dx [rows, n], dweight [n], dbias [n]. Rows are cut into at most 64 units, each
+/// with sums of its own; those of 128 rows are summed first, and units in a tree.
+template <class T>
+void layer_norm_grad(Context& ctx, const Args& args) {
+  const int64_t rows = args.in[1].shape[0], n = args.in[1].shape[1];
+  CR_CHECK(is_matrix(args.in[0], rows, n) && is_matrix(args.in[1], rows, n) && is_vector(args.in[3], rows) && is_vector(args.in[4], rows));
+  CR_CHECK(is_matrix(args.out[0], rows, n) && is_vector(args.out[1], n) && is_vector(args.out[2], n));
+  LayerNormGrad<T> k;
+  k.g = static_cast<const T*>(args.in[0].data);
+  k.x = static_cast<const T*>(args.in[1].data);
+  k.weight = contiguous_vector<T>(ctx, args.in[2], n);
+  k.mean = static_cast<const T*>(args.in[3].data);
+  k.rstd = static_cast<const T*>(args.in[4].data);
+  k.dx = static_cast<T*>(args.out[0].data);
+  k.rows = rows;
+  k.n = n;
+  k.centred = args.params[0] != 0;
+  T *dweight = static_cast<T*>(args.out[1].data), *dbias = static_cast<T*>(args.out[2].data);
+  const int64_t small = kLayerGrain / (n + 16) + 1, share = (rows + 63) / 64;
+  const int64_t per_unit = small > share ? small : share;
+  const int64_t units = (rows + per_unit - 1) / per_unit;
+  T* parts = scratch<T>(ctx, (units > 0 ? units : 1) * 2 * n);
+  clear_vector(parts, 2 * n);
+  parallel_units(ctx, units, [&](int64_t unit, int worker) {
+    T* total = parts + unit * 2 * n;
+    T* block = worker_scratch<T>(ctx, worker, 2 * n);
+    clear_vector(total, 2 * n);
+    const int64_t end = (unit + 1) * per_unit < rows ? (unit + 1) * per_unit : rows;
+    for (int64_t first = unit * per_unit; first < end; first += 128) {
+      clear_vector(block, 2 * n);
+      for (int64_t row = first; row < end && row < first + 128; ++row) layer_norm_grad_row(k, row, block, block + n);
+      add_vector(total, block, 2 * n);
+    }
+  });
+  for (int64_t step = 1; step < units; step *= 2) {
+    for (int64_t unit = 0; unit + step < units; unit += 2 * step) add_vector(parts + unit * 2 * n, parts + (unit + step) * 2 * n, 2 * n);
+  }
+  std::memcpy(dweight, parts, static_cast<size_t>(n) * sizeof(T));
+  std::memcpy(dbias, parts + n, static_cast<size_t>(n) * sizeof(T));
+}
+
+CR_REGISTER(layer_norm, (kernel_set(Registration{"layer_norm", DType::f32, kIsa, "TTT>TTT", "eps,centred", &layer_norm<float>},
+                                    Registration{"layer_norm", DType::f64, kIsa, "TTT>TTT", "eps,centred", &layer_norm<double>})));
+CR_REGISTER(layer_norm_grad,
+            (kernel_set(Registration{"layer_norm_grad", DType::f32, kIsa, "TTTTT>TTT", "centred", &layer_norm_grad<float>},
+                        Registration{"layer_norm_grad", DType::f64, kIsa, "TTTTT>TTT", "centred", &layer_norm_grad<double>})));
+
+}  // namespace chainrule::CR_ISA

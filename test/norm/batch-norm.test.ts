@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { batchNorm, fromArray, ones, zeros } from '../../src/index.js';
+
+const values = Float64Array.from({ length: 2 * 3 * 20 }, (_, i) => ((i * 37) % 101) / 10 - 5);
+
+/** The values of one channel of [2, 3, 20]. */
+function channel(c: number): number[] {
+  return [0, 1].flatMap((n) => [...values.subarray((n * 3 + c) * 20, (n * 3 + c + 1) * 20)]);
+}
+
+describe('batchNorm when training', () => {
+  it('moves the running statistics to the mean and the unbiased variance of the batch', async () => {
+    const x = fromArray(values, [2, 3, 20]);
+    const runningMean = zeros([3], { dtype: 'f64' });
+    const runningVar = ones([3], { dtype: 'f64' });
+    batchNorm(x, { runningMean, runningVar, training: true, momentum: 0.25 });
+    const means = await runningMean.data();
+    const variances = await runningVar.data();
+    for (let c = 0; c < 3; c++) {
+      const list = channel(c);
+      const mean = list.reduce((a, b) => a + b, 0) / 40;
+      const variance = list.reduce((a, v) => a + (v - mean) ** 2, 0) / 39;
+      expect(means[c]).toBeCloseTo(0.25 * mean, 12);
+      expect(variances[c]).toBeCloseTo(0.75 + 0.25 * variance, 12);
+    }
+  });
+
+  it('leaves the running statistics alone when it is not training', async () => {
+    const runningMean = zeros([3]);
+    const runningVar = ones([3]);
+    batchNorm(fromArray(Float32Array.from(values), [2, 3, 20]), { runningMean, runningVar });
+    expect([...(await runningMean.data())]).toEqual([0, 0, 0]);
+    expect([...(await runningVar.data())]).toEqual([1, 1, 1]);
+  });
+
+  it('gives the variance of values far from 0 without cancellation', async () => {
+    const x = fromArray(
+      Float32Array.from(values, (v) => v + 1e4),
+      [2, 3, 20],
+    );
+    const y = await batchNorm(x, { training: true, weight: ones([3]) }).data();
+    const list = channel(0);
+    const mean = list.reduce((a, b) => a + b, 0) / 40;
+    const deviation = Math.sqrt(list.reduce((a, v) => a + (v - mean) ** 2, 0) / 40);
+    // x itself is rounded to 2^-10 at 1e4.
+    for (let i = 0; i < 20; i++) expect(Math.abs(Number(y[i]) - ((values[i] ?? 0) - mean) / deviation)).toBeLessThan(2 ** -10);
+  });
+});
