@@ -12,8 +12,8 @@ export default defineConfig({
     pool: 'forks',
     // Kernels have threads of their own; more workers than cores would only make them wait for each other.
     maxWorkers: Math.min(4, availableParallelism()),
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     execArgv: ['--expose-gc'],
   },
 });
