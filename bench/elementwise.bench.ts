@@ -34,6 +34,8 @@ import {
   type Tensor,
 } from '../src/index.js';
 
+import { clock, machine } from './lib/measure.js';
+
 const sizes = [1e3, 1e5, 1e7] as const;
 const rounds = 15;
 
@@ -90,10 +92,10 @@ interface Timing {
 /** Times rounds of as many calls as take about 3 ms. */
 function time(run: () => Tensor): Timing {
   const round = (calls: number): number => {
-    const start = performance.now();
+    const start = clock();
     for (let i = 0; i < calls; i++) scope(() => void run());
     engine.synchronize();
-    return (performance.now() - start) / 1e3 / calls;
+    return (clock() - start) / 1e3 / calls;
   };
   round(2);
   const calls = Math.max(1, Math.min(5_000, Math.ceil(0.003 / round(3))));
@@ -133,7 +135,7 @@ function measure(threads: number): void {
   console.log(lines.map((cells) => cells.join('')).join('\n'));
 }
 
-const { isa, threads } = engine.stats();
-console.log(`elementwise f32, ${isa}`);
+const { threads } = engine.stats();
+console.log(machine());
 measure(1);
 if (threads > 1) measure(threads);
