@@ -41,7 +41,8 @@ void conv2d(Context& ctx, const Args& args) {
   const int64_t image_size = s.in_channels * channel_size(planes);
   const int64_t padded_size = padded_room<T>(windows.images_each * image_size);
   parallel_units(ctx, windows.image_parts * windows.row_parts * s.groups, [&](int64_t unit, int worker) {
-    T* padded = worker_scratch<T>(ctx, worker, padded_size + kBlockScratch<T>);
+    T* buffer = worker_scratch<T>(ctx, worker, padded_size + kBlockScratch<T>);
+    T* padded = buffer + kFrontRoom;
     const int64_t group = unit % s.groups;
     const Window at = window_at(windows, unit / s.groups);
     Planes own = planes;
@@ -55,7 +56,7 @@ void conv2d(Context& ctx, const Args& args) {
       c.bias = bias + group * s.out_channels * c.bias_stride;
     }
     multiply_block(Rect{0, s.out_channels, 0, at.images * per_image}, k, StridedA<T>{rows + group * s.out_channels * k, k, 1},
-                   UnfoldedB<T>{padded, taps, {s.w.out, per_image, image_size, planes.w.count}}, c, padded + padded_size);
+                   UnfoldedB<T>{padded, taps, {s.w.out, per_image, image_size, planes.w.count}}, c, buffer + padded_size);
   });
 }
 

@@ -79,7 +79,8 @@ void conv2d_grad_input(Context& ctx, const Args& args) {
 
   const int64_t padded_size = padded_room<T>(windows.images_each * image_size);
   parallel_units(ctx, windows.image_parts * windows.row_parts * s.groups, [&](int64_t unit, int worker) {
-    T* padded = worker_scratch<T>(ctx, worker, padded_size + kBlockScratch<T>);
+    T* buffer = worker_scratch<T>(ctx, worker, padded_size + kBlockScratch<T>);
+    T* padded = buffer + kFrontRoom;
     const int64_t group = unit % s.groups;
     const Window at = window_at(windows, unit / s.groups);
     const int64_t q_first = q_row + at.row;
@@ -97,7 +98,7 @@ void conv2d_grad_input(Context& ctx, const Args& args) {
       const PixelC<T> c{to, gx.strides[0], gx.strides[1], gx.strides[2] * s.h.stride, gx.strides[3] * s.w.stride, cols, rows * cols};
       const T* from = padded + (row - q_first) * across.count + p.w.begin - q_col;
       multiply_block(Rect{0, s.in_channels, 0, at.images * rows * cols}, p.k, StridedA<T>{p.weight + group * s.in_channels * p.k, p.k, 1},
-                     UnfoldedB<T>{from, p.taps, {cols, rows * cols, image_size, across.count}}, c, padded + padded_size);
+                     UnfoldedB<T>{from, p.taps, {cols, rows * cols, image_size, across.count}}, c, buffer + padded_size);
     }
   });
 }

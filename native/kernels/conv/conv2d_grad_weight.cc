@@ -37,6 +37,24 @@ CR_INLINE void add_slices(T* parts, int64_t size, int64_t slices, int64_t begin,
   }
 }
 
+/// gw [O, C, KH, KW] from the sums [groups, C KH KW, O / groups], whose rows are `row` long.
+template <class T>
+CR_INLINE void write_weights(const ConvShape& s, const T* sums, int64_t row, const TensorView& gw) {
+  T* to = static_cast<T*>(gw.data);
+  const int64_t area = s.h.taps * s.w.taps, m = s.in_channels * area;
+  const bool flat = gw.strides[3] == 1 && gw.strides[2] == s.w.taps && gw.strides[1] == area;
+  for (int64_t g = 0; g < s.groups; ++g, sums += m * row, to += s.out_channels * gw.strides[0]) {
+    if (flat) {
+      pack_transposed(sums, row, s.out_channels, m, to, gw.strides[0]);
+      continue;
+    }
+    for (int64_t i = 0; i < m; ++i) {
+      const int64_t offset = i / area * gw.strides[1] + i % area / s.w.taps * gw.strides[2] + i % s.w.taps * gw.strides[3];
+      for (int64_t o = 0; o < s.out_channels; ++o) to[o * gw.strides[0] + offset] = sums[i * row + o];
+    }
+  }
+}
+
 template <class T>
 void conv2d_grad_weight(Context& ctx, const Args& args) {
   const TensorView &gy = args.in[0], &x = args.in[1], &gw = args.out[0];
@@ -57,7 +75,8 @@ void conv2d_grad_weight(Context& ctx, const Args& args) {
   const int64_t image_size = s.in_channels * channel_size(planes);
   const int64_t padded_size = padded_room<T>(windows.images_each * image_size);
   parallel_units(ctx, slices * s.groups, [&](int64_t unit, int worker) {
-    T* padded = worker_scratch<T>(ctx, worker, padded_size + kBlockScratch<T>);
+    T* buffer = worker_scratch<T>(ctx, worker, padded_size + kBlockScratch<T>);
+    T* padded = buffer + kFrontRoom;
     const int64_t group = unit % s.groups, slice = unit / s.groups;
     const PartialC<T> c{parts + (slice * s.groups + group) * part, row};
     const int64_t begin = slice * count / slices, end = (slice + 1) * count / slices;
@@ -72,21 +91,14 @@ void conv2d_grad_weight(Context& ctx, const Args& args) {
           static_cast<const T*>(gy.data) + at.image * gy.strides[0] + group * s.out_channels * gy.strides[1] + at.row * gy.strides[2];
       const GradientB<T> b{from, gy.strides[0], gy.strides[1], gy.strides[2], gy.strides[3], s.w.out, per_image};
       multiply_block(Rect{0, m, 0, s.out_channels}, at.images * per_image,
-                     UnfoldedA<T>{padded, taps, {s.w.out, per_image, image_size, planes.w.count}}, b, c, padded + padded_size,
+                     UnfoldedA<T>{padded, taps, {s.w.out, per_image, image_size, planes.w.count}}, b, c, buffer + padded_size,
                      index > begin);
     }
   });
   const int64_t whole = s.groups * part, grain = 1 << 14;
   parallel_units(ctx, ceil_div(whole, grain),
                  [&](int64_t unit, int) { add_slices(parts, whole, slices, unit * grain, min_of(whole, (unit + 1) * grain)); });
-  T* to = static_cast<T*>(gw.data);
-  for (int64_t o = 0; o < gw.shape[0]; ++o) {
-    const T* from = parts + o / s.out_channels * part + o % s.out_channels;
-    for (int64_t i = 0; i < m; ++i) {
-      const int64_t kw = i % s.w.taps, kh = i / s.w.taps % s.h.taps, c = i / (s.w.taps * s.h.taps);
-      to[o * gw.strides[0] + c * gw.strides[1] + kh * gw.strides[2] + kw * gw.strides[3]] = from[i * row];
-    }
-  }
+  write_weights(s, parts, row, gw);
 }
 
 CR_REGISTER(grad_weight,

@@ -38,33 +38,42 @@ CR_INLINE int64_t make_moves(const Pixels& p, int64_t j, int64_t count, Move* mo
   return found;
 }
 
-/// Gathers one destination row for each tap; Count > 0 is the number of moves, known to the compiler.
-template <int Count, class T>
-CR_INLINE void gather(const Move* moves, int64_t found, const T* padded, const int64_t* taps, int64_t rows, T* to, int64_t ld) {
-  for (int64_t r = 0; r < rows; ++r, to += ld) {
-    const T* from = padded + taps[r];
-    const int64_t count = Count > 0 ? Count : found;
-#pragma GCC unroll 4
-    for (int64_t i = 0; i < count; ++i) store(to + moves[i].at, load(from + moves[i].from));
-  }
-}
 template <class T>
-CR_INLINE void gather_rows(const Move* moves, int64_t found, const T* padded, const int64_t* taps, int64_t rows, T* to, int64_t ld) {
-  switch (found) {
-    case 1:
-      return gather<1>(moves, found, padded, taps, rows, to, ld);
-    case 2:
-      return gather<2>(moves, found, padded, taps, rows, to, ld);
-    case 3:
-      return gather<3>(moves, found, padded, taps, rows, to, ld);
-    case 4:
-      return gather<4>(moves, found, padded, taps, rows, to, ld);
-    default:
-      return gather<0>(moves, found, padded, taps, rows, to, ld);
+inline constexpr int kMaxPieces = kLanes<T> < 4 ? 4 : kLanes<T>;  // 4: what gather is unrolled for
+
+/// One vector of destination, put together from the vectors at from[0], from[1], ...: each replaces the lanes from its first pixel on.
+template <class T>
+struct Pieces {
+  int32_t count;
+  int32_t from[kMaxPieces<T>];
+  IntVec<Vec<T>> mask[kMaxPieces<T>];
+};
+
+/// The vector of pixels j..j+count, count <= kLanes.
+template <class T>
+CR_INLINE void make_pieces(const Pixels& p, int64_t j, int64_t count, Pieces<T>& pieces) {
+  Move moves[kLanes<T>];
+  const int64_t found = make_moves<T>(p, j, count, moves);
+  pieces.count = static_cast<int32_t>(found);
+  for (int64_t i = 0; i < found; ++i) {
+    pieces.from[i] = moves[i].from - moves[i].at;
+    for (int l = 0; l < kLanes<T>; ++l) pieces.mask[i][l] = l >= moves[i].at ? -1 : 0;
   }
 }
 
-/// B of the forward product: row k is a tap, column j a pixel.
+/// to[r * ld..] = the pieces of tap r, for each r < rows; Count > 0 is their number, known to the compiler.
+template <int Count, class T>
+CR_INLINE void gather(const Pieces<T>& pieces, const T* padded, const int64_t* taps, int64_t rows, T* to, int64_t ld) {
+  const int count = Count > 0 ? Count : pieces.count;
+  for (int64_t r = 0; r < rows; ++r, to += ld) {
+    const T* from = padded + taps[r];
+    Vec<T> x = load(from + pieces.from[0]);
+    for (int i = 1; i < count; ++i) x = select<Vec<T>>(pieces.mask[i], load(from + pieces.from[i]), x);
+    store(to, x);
+  }
+}
+
+/// B of the forward product: row k is a tap, column j a pixel. Reads up to a vector before `padded`.
 template <class T>
 struct UnfoldedB {
   const T* padded;
@@ -73,11 +82,28 @@ struct UnfoldedB {
 
   Panel<T> panel(T* buffer, int64_t k, int64_t count, int64_t j, int64_t cols, int64_t) const {
     constexpr int64_t ld = kTileCols<T>;
-    Move moves[kTileCols<T>];
-    const int64_t found = make_moves<T>(pixels, j, cols, moves);
-    gather_rows(moves, found, padded, taps + k, count, buffer, ld);
-    zero_columns(buffer, count, cols);
-    return {buffer, ld};
+    for (int64_t c = 0; c < cols; c += kLanes<T>) {
+      Pieces<T> pieces;
+      make_pieces(pixels, j + c, min_of(cols - c, kLanes<T>), pieces);
+      T* to = buffer + c;
+      switch (pieces.count) {
+        case 1:
+          gather<1>(pieces, padded, taps + k, count, to, ld);
+          break;
+        case 2:
+          gather<2>(pieces, padded, taps + k, count, to, ld);
+          break;
+        case 3:
+          gather<3>(pieces, padded, taps + k, count, to, ld);
+          break;
+        case 4:
+          gather<4>(pieces, padded, taps + k, count, to, ld);
+          break;
+        default:
+          gather<0>(pieces, padded, taps + k, count, to, ld);
+      }
+    }
+    return {buffer, ld};  // columns past the last one hold what lies there: nobody reads their sums
   }
 };
 
@@ -92,7 +118,12 @@ struct UnfoldedA {
     Move moves[kMaxBlockK];
     const int64_t found = make_moves<T>(pixels, k, count, moves);
     const int64_t ld = count + 4;
-    gather<0>(moves, found, padded, taps + i, rows, buffer, ld);
+    for (int64_t r = 0; r < rows; ++r) {
+      const T* from = padded + taps[i + r];
+      T* to = buffer + r * ld;
+#pragma GCC unroll 4
+      for (int64_t n = 0; n < found; ++n) store(to + moves[n].at, load(from + moves[n].from));
+    }
     return {buffer, ld, 1};
   }
   void prefetch(int64_t, int64_t, int64_t, int64_t, int64_t, int64_t) const {}  // the padded copy is in L2

@@ -6,6 +6,7 @@
 // With stride s the copy is split into s x s phase planes (row r of phase a is source row r s + a + first), so that neighbouring output
 // pixels read neighbouring elements for any stride.
 #include "kernels/conv/geometry.h"
+#include "kernels/linalg/gemm/pack.h"
 
 namespace chainrule::CR_ISA {
 
@@ -21,10 +22,12 @@ CR_INLINE int64_t plane_size(const Planes& p) { return p.h.count * p.w.count; }
 /// Elements of one channel, all phases.
 CR_INLINE int64_t channel_size(const Planes& p) { return p.h.phases * p.w.phases * plane_size(p); }
 
-/// Elements of scratch for `elements` of padded input: whole cache lines, and room for vectors that read past the end.
+/// Elements of scratch for `elements` of padded input: whole cache lines, kFrontRoom before it (see UnfoldedB) and room behind it for
+/// vectors that reach past the end.
+inline constexpr int64_t kFrontRoom = 64;
 template <class T>
 CR_INLINE int64_t padded_room(int64_t elements) {
-  return ceil_div(elements + 2 * kTileCols<T>, 16) * 16;
+  return kFrontRoom + ceil_div(elements + 2 * kTileCols<T>, 16) * 16;
 }
 
 /// Planes that `rows` output rows beginning with `row` read in the forward direction.
@@ -32,29 +35,68 @@ CR_INLINE PlaneAxis plane_axis(const ConvAxis& a, int64_t row, int64_t rows) {
   return {rows + (a.taps - 1) * a.dilation / a.stride, a.taps == 1 ? 1 : a.stride, a.stride, row * a.stride - a.pad, a.in};
 }
 
-/// to[0..count) = row r of the plane; from is the source row.
+/// Zeros in to[begin..end), whole vectors at a time: may write past the end.
 template <class T>
-CR_INLINE void copy_plane_row(const PlaneAxis& w, int64_t phase, const T* from, int64_t stride, T* to) {
+CR_INLINE void zero_run(T* to, int64_t begin, int64_t end) {
+  for (int64_t i = begin; i < end; i += kLanes<T>) store(to + i, Vec<T>{});
+}
+
+/// Every second element, the first `count` of them.
+template <class T>
+CR_INLINE void copy_halves(const T* from, int64_t count, T* to) {
+  constexpr int64_t quad = 16 / static_cast<int64_t>(sizeof(T));
+  int64_t i = 0;
+  for (; i + quad < count; i += quad) {  // one element is left for later, so that the second load stays inside
+    Quad<T> low, high, even;
+    std::memcpy(&low, from + 2 * i, 16);
+    std::memcpy(&high, from + 2 * i + quad, 16);
+    if constexpr (quad == 4) {
+      even = __builtin_shufflevector(low, high, 0, 2, 4, 6);
+    } else {
+      even = __builtin_shufflevector(low, high, 0, 2);
+    }
+    std::memcpy(to + i, &even, 16);
+  }
+  for (; i < count; ++i) to[i] = from[2 * i];
+}
+
+/// to[0..count) = a row of the plane; from is the source row, whole vectors can be read before `limit`. May write up to a vector past the
+/// end: rows are copied in ascending order, and the copy has room behind it.
+template <class T>
+CR_INLINE void copy_plane_row(const PlaneAxis& w, int64_t phase, const T* from, int64_t stride, const T* limit, T* to) {
   const int64_t first = w.first + phase;
   const int64_t begin = min_of(w.count, first >= 0 ? 0 : ceil_div(-first, w.stride));
   const int64_t end = max_of(begin, min_of(w.count, first >= w.in ? 0 : ceil_div(w.in - first, w.stride)));
-  int64_t x = 0;
-  for (; x < begin; ++x) to[x] = T{};
+  const int64_t step = w.stride * stride;
   const T* p = from + (first + begin * w.stride) * stride;
-  if (w.stride * stride == 1) {
-    constexpr int64_t quad = 16 / static_cast<int64_t>(sizeof(T));
-    for (; x + kLanes<T> <= end; x += kLanes<T>, p += kLanes<T>) store(to + x, load(p));
-    for (; x + quad <= end; x += quad, p += quad) std::memcpy(to + x, p, 16);
-    for (; x < end; ++x) to[x] = *p++;
-  } else {
-    for (; x < end; ++x, p += w.stride * stride) to[x] = *p;
+  zero_run(to, 0, begin);
+  int64_t x = begin;
+  if (step == 1) {
+    for (; x < end && p + kLanes<T> <= limit; x += kLanes<T>, p += kLanes<T>) store(to + x, load(p));
+  } else if (step == 2) {
+    copy_halves(p, end - begin, to + begin);
+    x = end;
   }
-  for (; x < w.count; ++x) to[x] = T{};
+  for (; x < end; ++x, p += step) to[x] = *p;
+  zero_run(to, end, w.count);
+}
+
+/// One past the last element of a view without negative strides; otherwise its first element, as nothing is known of what lies behind.
+template <class T>
+CR_INLINE const T* view_limit(const TensorView& x) {
+  const T* first = static_cast<const T*>(x.data);
+  int64_t last = 0;
+  for (int32_t d = 0; d < x.rank; ++d) {
+    if (x.strides[d] < 0 || x.shape[d] == 0) return first;
+    last += (x.shape[d] - 1) * x.strides[d];
+  }
+  return first + last + 1;
 }
 
 /// Copies channels channel..channel+channels of the window's images: to[image][channel][phase h][phase w][row][col].
 template <class T>
 CR_INLINE void copy_planes(const Planes& p, const TensorView& x, int64_t image, int64_t images, int64_t channel, int64_t channels, T* to) {
+  const T* limit = view_limit<T>(x);
   for (int64_t n = image; n < image + images; ++n) {
     for (int64_t c = channel; c < channel + channels; ++c) {
       const T* from = static_cast<const T*>(x.data) + n * x.strides[0] + c * x.strides[1];
@@ -63,9 +105,9 @@ CR_INLINE void copy_planes(const Planes& p, const TensorView& x, int64_t image, 
           for (int64_t r = 0; r < p.h.count; ++r, to += p.w.count) {
             const int64_t ih = r * p.h.stride + a + p.h.first;
             if (ih >= 0 && ih < p.h.in) {
-              copy_plane_row(p.w, b, from + ih * x.strides[2], x.strides[3], to);
+              copy_plane_row(p.w, b, from + ih * x.strides[2], x.strides[3], limit, to);
             } else {
-              for (int64_t i = 0; i < p.w.count; ++i) to[i] = T{};
+              zero_run(to, 0, p.w.count);
             }
           }
         }
