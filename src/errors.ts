@@ -51,6 +51,8 @@ export class GradError extends ChainruleError {
 export class MemoryError extends ChainruleError {
   constructor(op: string, message: string) {
     super('ERR_OUT_OF_MEMORY', op, message);
+    // Until its text is asked for, a stack keeps every `this` on it alive: here the very tensors that there is no room for.
+    void this.stack;
   }
 }
 

@@ -38,10 +38,16 @@ bool Budget::reserve(size_t bytes) {
   do {
     if (bytes > limit() || used > limit() - bytes) return false;
   } while (!used_.compare_exchange_weak(used, used + bytes));
-  size_t peak = peak_.load();
-  while (peak < used + bytes && !peak_.compare_exchange_weak(peak, used + bytes)) {
-  }
+  note_peak(used + bytes);
   return true;
+}
+
+void Budget::take(size_t bytes) { note_peak(used_.fetch_add(bytes) + bytes); }
+
+void Budget::note_peak(size_t used) {
+  size_t peak = peak_.load();
+  while (peak < used && !peak_.compare_exchange_weak(peak, used)) {
+  }
 }
 
 void Budget::release(size_t bytes) { used_.fetch_sub(bytes); }

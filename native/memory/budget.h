@@ -10,6 +10,8 @@ class Budget {
   static Budget& instance();
   /// Reserves `bytes`, or returns false and reserves nothing.
   bool reserve(size_t bytes);
+  /// Reserves `bytes` whether or not there is room.
+  void take(size_t bytes);
   void release(size_t bytes);
   [[nodiscard]] size_t used() const { return used_.load(std::memory_order_relaxed); }
   [[nodiscard]] size_t peak() const { return peak_.load(std::memory_order_relaxed); }
@@ -18,6 +20,7 @@ class Budget {
 
  private:
   Budget();
+  void note_peak(size_t used);
   std::atomic<size_t> used_{0};
   std::atomic<size_t> peak_{0};
   std::atomic<size_t> limit_;

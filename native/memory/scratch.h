@@ -8,7 +8,7 @@ namespace chainrule {
 /// A bump allocator that is reset after each kernel. It grows to the largest need seen and then allocates nothing. Counts in the budget.
 class Scratch {
  public:
-  /// 64-byte aligned, not zeroed, valid until reset(). Throws KernelError when the budget has no room.
+  /// 64-byte aligned, not zeroed, valid until reset(). Throws KernelError when much is wanted and the budget has no room.
   void* take(size_t bytes);
   /// Ends the round: everything taken is given back. Memory in one piece for as much is made by the next take().
   void reset() noexcept;

@@ -99,6 +99,7 @@ function reportToV8(): void {
 
 /** Gives the blocks of unreachable storages back to the pool. */
 export function collectUnreachable(): number {
+  forgetSites();
   trackedSinceSweep = 0;
   const dead = sweep();
   for (const { block, bytes, sizeClass } of dead) {
@@ -136,7 +137,6 @@ function grow(sizeClass: number): number | undefined {
 
 /** Everything that can be done to make room: unreachable memory, then free blocks of other classes, then V8's own garbage. */
 function growAfterCleaning(sizeClass: number): number | undefined {
-  forgetSites();
   for (let attempt = 0; attempt < 2; attempt++) {
     if (attempt > 0) urgeCollection();
     collectUnreachable();

@@ -51,6 +51,7 @@ export const engine = {
 
   /** Gives unreachable tensors' memory to the pool and the pool's free blocks back to the system. */
   trim(): void {
+    synchronize();
     collectUnreachable();
     trimPool();
   },

@@ -38,7 +38,8 @@ function runRow(row: TableRow, one: TableCase, dtype: DType): void {
 /** Runs every row of the op table and records what goes down to the addon. */
 function record(): Recording {
   const recording: Recording = { allocations: [], commands: [] };
-  const { allocate, submit } = native;
+  const allocate = native.allocate.bind(native);
+  const submit = native.submit.bind(native);
   native.allocate = (bytes, count) => {
     const first = allocate(bytes, count);
     if (first >= 0) recording.allocations.push([bytes, count]);
