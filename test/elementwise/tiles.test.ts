@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { contiguous, engine, fromArray, lt, mul, scope, sub, where, type Tensor } from '../../src/index.js';
+import { viewHandle } from '../../src/tensor/tensor.js';
+
+/** A window on memory of its own: element [i0, i1, ...] at a place that depends on the strides' signs, order and gaps. */
+function windowOn(shape: readonly number[], order: readonly number[], gaps: readonly number[], flips: readonly boolean[]): Tensor {
+  const strides = shape.map(() => 0);
+  let extent = 1;
+  let offset = 0;
+  for (const d of order) {
+    if (gaps[d] === 0) continue; // repeated along this axis
+    strides[d] = extent * (gaps[d] ?? 1);
+    extent = strides[d] * Math.max(1, shape[d] ?? 1);
+    if (flips[d]) {
+      offset += strides[d] * Math.max(0, (shape[d] ?? 1) - 1);
+      strides[d] = -strides[d];
+    }
+  }
+  const memory = Float32Array.from({ length: extent }, (_, i) => ((i * 7919) % 1009) - 500);
+  return viewHandle(fromArray(memory, [extent]), shape, strides, offset);
+}
+
+/** A shape of up to 5 axes with up to about 100,000 elements, and windows of it in any layout. */
+const layouts = fc.array(fc.constantFrom(1, 2, 3, 5, 17, 64, 65, 130), { minLength: 1, maxLength: 5 }).chain((dims) => {
+  let size = 1;
+  const shape = dims.map((n) => (size * n > 100_000 ? 1 : ((size *= n), n)));
+  const one = fc.record({
+    order: fc.shuffledSubarray(
+      shape.map((_, d) => d),
+      { minLength: shape.length, maxLength: shape.length },
+    ),
+    gaps: fc.array(fc.constantFrom(0, 1, 1, 1, 2), { minLength: shape.length, maxLength: shape.length }),
+    flips: fc.array(fc.boolean(), { minLength: shape.length, maxLength: shape.length }),
+  });
+  return fc.tuple(fc.constant(shape), one, one, one);
+});
+
+describe('tiles', () => {
+  it('give what contiguous operands give, in any layout', () => {
+    fc.assert(
+      fc.property(layouts, fc.constantFrom(1, 2, 3), ([shape, ...laid], threads) => {
+        engine.setThreads(threads);
+        scope(() => {
+          const [x, y, z] = laid.map(({ order, gaps, flips }) => windowOn(shape, order, gaps, flips)) as [Tensor, Tensor, Tensor];
+          const compute = (a: Tensor, b: Tensor, c: Tensor): Tensor => where(lt(a, b), sub(a, c), mul(b, 2));
+          const got = compute(x, y, z).dataSync();
+          const want = compute(contiguous(x), contiguous(y), contiguous(z)).dataSync();
+          expect(Buffer.compare(Buffer.from(got.buffer), Buffer.from(want.buffer))).toBe(0);
+          // And the arithmetic itself, against plain loops over the values.
+          const [a, b, c] = [x, y, z].map((t) => t.dataSync());
+          expect(got.findIndex((v, i) => v !== (a![i]! < b![i]! ? Number(a![i]) - Number(c![i]) : Number(b![i]) * 2))).toBe(-1);
+        });
+      }),
+      { numRuns: 150, seed: 11 },
+    );
+  });
+});
