@@ -67,7 +67,7 @@ export function lay(x: Drawn, placement: Placement): Laid {
       index[d] = 0;
     }
   }
-  return guarded(toTensor({ shape: [length], data: storage }, x.dtype), x, strides, offset);
+  return guarded(storage, x, strides, offset);
 }
 
 /** The axis that `spread` repeats along, or -1. */
@@ -87,16 +87,32 @@ export function spread(x: Drawn): { contiguous: Drawn; laid: Laid } | null {
   const contiguous = { ...x, data: x.data.map((_, i) => x.data[source(i)]!) };
   const small = Float64Array.from({ length: size(kept) }, (_, i) => x.data[Math.floor(i / inner) * lane + (i % inner)]!);
   const strided = rowMajor(kept).map((s, d) => (d === axis ? 0 : s));
-  return { contiguous, laid: guarded(toTensor({ shape: [small.length], data: small }, x.dtype), x, strided, 0) };
+  return { contiguous, laid: guarded(small, x, strided, 0) };
+}
+
+/** The bytes of these values as the engine stores them. */
+function encode(data: Float64Array, dtype: DType): Buffer {
+  const stored =
+    dtype === 'f32'
+      ? new Float32Array(data)
+      : dtype === 'f64'
+        ? data
+        : dtype === 'i32'
+          ? new Int32Array(data)
+          : dtype === 'i64'
+            ? BigInt64Array.from(data, (v) => BigInt(v))
+            : new Uint8Array(data);
+  return Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
 }
 
 /** x as it is: contiguous. */
 export function toPlain(x: Drawn): Laid {
-  return guarded(toTensor({ shape: [x.data.length], data: x.data }, x.dtype), x, rowMajor(x.shape), 0);
+  return guarded(x.data, x, rowMajor(x.shape), 0);
 }
 
-function guarded(base: Tensor, x: Drawn, strides: readonly number[], offset: number): Laid {
-  const before = bytes(base);
+function guarded(storage: Float64Array, x: Drawn, strides: readonly number[], offset: number): Laid {
+  const base = toTensor({ shape: [storage.length], data: storage }, x.dtype);
+  const before = encode(storage, x.dtype);
   const tensor = viewHandle(base, x.shape, strides, offset);
   const verify = (): void => {
     if (!bytes(base).equals(before)) throw new Error(`the op changed the memory of an input [${x.shape.join()}]`);
