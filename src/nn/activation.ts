@@ -6,6 +6,8 @@ import { sigmoid } from '../ops/elementwise/sigmoid.js';
 import { silu } from '../ops/elementwise/silu.js';
 import { softplus, type SoftplusOptions } from '../ops/elementwise/softplus.js';
 import { tanh } from '../ops/elementwise/tanh.js';
+import { logSoftmax } from '../ops/norm/log-softmax.js';
+import { softmax } from '../ops/norm/softmax.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
 import { checkBetween } from './options.js';
@@ -108,5 +110,41 @@ export class Softplus extends Module {
 
   forward(x: Tensor): Tensor {
     return softplus(x, this.options);
+  }
+}
+
+/** e^x / sum of e^x over an axis, the last unless said otherwise; see softmax(). */
+export class Softmax extends Module {
+  readonly axis: number;
+
+  constructor(axis = -1) {
+    super();
+    this.axis = axis;
+  }
+
+  forward(x: Tensor): Tensor {
+    return softmax(x, this.axis);
+  }
+
+  override extraRepr(): string {
+    return `axis: ${this.axis}`;
+  }
+}
+
+/** log of softmax over an axis, the last unless said otherwise; see logSoftmax(). */
+export class LogSoftmax extends Module {
+  readonly axis: number;
+
+  constructor(axis = -1) {
+    super();
+    this.axis = axis;
+  }
+
+  forward(x: Tensor): Tensor {
+    return logSoftmax(x, this.axis);
+  }
+
+  override extraRepr(): string {
+    return `axis: ${this.axis}`;
   }
 }

@@ -1,11 +1,13 @@
 /** Layers, losses, containers and initialisers: `import { nn } from 'chainrule'`. */
-export { ELU, GELU, LeakyReLU, Mish, ReLU, Sigmoid, SiLU, Softplus, Tanh } from './activation.js';
+export { ELU, GELU, LeakyReLU, LogSoftmax, Mish, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh } from './activation.js';
 export { ModuleDict, ModuleList, ParameterList, Sequential, type TensorModule } from './containers.js';
 export { Conv1d, Conv2d, type ConvOptions } from './conv.js';
 export { Dropout } from './dropout.js';
+export { Embedding, type EmbeddingOptions } from './embedding.js';
 export { Flatten, Identity } from './flatten.js';
 export * as init from './init.js';
 export { Linear, type LinearOptions } from './linear.js';
+export { CrossEntropyLoss, NLLLoss } from './loss.js';
 export { Module } from './module.js';
 export type { LayerOptions } from './options.js';
 export { Parameter, type ParameterOptions } from './parameter.js';

@@ -8,7 +8,7 @@ import { to } from '../elementwise/cast.js';
 import { changed } from './group.js';
 
 const copy = kernel('copy', [1, 1]);
-const lerp = kernel('lerp_in_place', [-1, -1], ['weight']);
+const add = kernel('increment', [0, 1], ['by']);
 
 /** target = source, in place, converting the dtype. target [...], source of the same shape. Not recorded. Throws ShapeError on another shape. */
 export function assign(op: string, target: Tensor, source: Tensor): void {
@@ -23,8 +23,9 @@ export function assign(op: string, target: Tensor, source: Tensor): void {
   changed([target]);
 }
 
-/** target += weight * (source - target), in place: a running average. Both of one shape and dtype; target row-major. Not recorded. */
-export function lerpInPlace(target: Tensor, source: Tensor, weight: number): void {
-  lerp([source], [target], [weight]);
-  changed([target]);
+/** counter += by, in place. counter i64, one element. Not recorded. */
+export function increment(counter: Tensor, by: number): void {
+  checkLive('increment', 'counter', counter);
+  add([], [counter], [by]);
+  changed([counter]);
 }
