@@ -42,10 +42,13 @@ export * as optim from './optim/index.js';
 
 // files
 export {
+  CsvTable,
   inspectSafetensors,
   loadSafetensors,
+  readCsv,
   saveSafetensors,
   weightHash,
+  type CsvOptions,
   type LoadSafetensorsOptions,
   type NamedTensors,
 } from './io/index.js';

@@ -1,4 +1,5 @@
 /** Tensors in files. */
+export { CsvTable, readCsv, type CsvOptions } from './csv.js';
 export {
   inspectSafetensors,
   loadSafetensors,

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { crossEntropy, loadSafetensors, noGrad, optim, type nn, type Tensor } from '../../src/index.js';
+import { crossEntropy, loadSafetensors, noGrad, type nn, type optim, type Tensor } from '../../src/index.js';
 import { arrayOf } from './values.js';
 
 const path = fileURLToPath(new URL('../fixtures/e2e.safetensors', import.meta.url));
@@ -11,7 +11,7 @@ export interface Recorded {
   readonly y: Tensor;
   readonly losses: readonly number[];
   readonly eval: readonly number[];
-  state(when: 'init' | 'final'): Map<string, Tensor>;
+  readonly state: (when: 'init' | 'final') => Map<string, Tensor>;
 }
 
 export async function recorded(name: string): Promise<Recorded> {
@@ -44,7 +44,7 @@ export interface Training {
  */
 export function expectSameTraining(
   { model, optimizer, schedule, flat = (y) => y }: Training,
-  { x, y, losses, eval: evaluated, state }: Recorded,
+  { x, y, losses, eval: evaluated, ...fixture }: Recorded,
 ): void {
   const tolerance = 1e5 * 2 ** -52;
   for (const want of losses) {
@@ -55,7 +55,7 @@ export function expectSameTraining(
     schedule?.step();
     expect(Math.abs(loss.itemSync() - want)).toBeLessThan(tolerance);
   }
-  const final = state('final');
+  const final = fixture.state('final');
   const own = model.stateDict();
   expect([...own.keys()]).toEqual([...final.keys()]);
   for (const [name, t] of own) near(arrayOf(t), arrayOf(final.get(name)!), tolerance, name);
