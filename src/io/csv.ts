@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import type * as CsvParse from 'csv-parse';
 import type { DType } from '../core/dtype.js';
 import { fromArray } from '../create/tensor.js';
 import { ArgumentError, checkOptions, FormatError } from '../errors.js';
@@ -84,7 +85,7 @@ export async function readCsv(path: string, options: CsvOptions = {}): Promise<C
 }
 
 async function parsed(path: string, delimiter: string): Promise<string[][]> {
-  const { parse } = await csvParse();
+  const { parse, CsvError } = await csvParse();
   const parser = parse({ bom: true, delimiter, skip_empty_lines: true });
   createReadStream(path)
     .on('error', (error) => parser.destroy(error))
@@ -96,15 +97,14 @@ async function parsed(path: string, delimiter: string): Promise<string[][]> {
       if (Array.isArray(fields)) rows.push(fields.map(String));
     }
   } catch (error) {
-    if (error instanceof Error && 'code' in error && String(error.code).startsWith('CSV_'))
-      throw new FormatError('readCsv', `${path}: ${error.message}`);
+    if (error instanceof CsvError) throw new FormatError('readCsv', `${path}: ${error.message}`);
     throw error;
   }
   return rows;
 }
 
 /** An optional peer: who reads no CSV needs no parser. */
-async function csvParse(): Promise<typeof import('csv-parse')> {
+async function csvParse(): Promise<typeof CsvParse> {
   try {
     return await import('csv-parse');
   } catch (cause) {

@@ -9,6 +9,15 @@ export * as init from './init.js';
 export { Linear, type LinearOptions } from './linear.js';
 export { CrossEntropyLoss, NLLLoss } from './loss.js';
 export { Module } from './module.js';
+export {
+  BatchNorm1d,
+  BatchNorm2d,
+  LayerNorm,
+  RMSNorm,
+  type BatchNormLayerOptions,
+  type LayerNormLayerOptions,
+  type RMSNormLayerOptions,
+} from './norm.js';
 export type { LayerOptions } from './options.js';
 export { Parameter, type ParameterOptions } from './parameter.js';
 export { AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d } from './pooling.js';

@@ -9,7 +9,7 @@ class Cnn extends nn.Module {
     new nn.ReLU(),
     new nn.MaxPool2d(2),
   );
-  readonly conv1 = new nn.Conv2d(4, 6, 3, { stride: 2, padding: 1 });
+  readonly conv1 = new nn.Conv2d(4, 6, 3, { stride: 2, padding: 1, bias: false });
   readonly bn1 = new nn.BatchNorm2d(6);
   readonly shortcut = new nn.Conv2d(4, 6, 1, { stride: 2 });
   readonly head = new nn.Linear(6, 3);
