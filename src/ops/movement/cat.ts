@@ -81,9 +81,9 @@ export function stack(xs: readonly Tensor[], axis = 0): Tensor {
 }
 
 function checkList(op: string, xs: readonly Tensor[]): readonly Tensor[] {
-  const given: unknown = xs;
-  if (!Array.isArray(given) || xs.length === 0) throw new ArgumentError(op, 'needs an array of at least one tensor');
-  xs.forEach((x: unknown, i) => {
+  const list: unknown = xs;
+  if (!Array.isArray(list) || list.length === 0) throw new ArgumentError(op, 'needs an array of at least one tensor');
+  list.forEach((x: unknown, i) => {
     if (!(x instanceof Tensor)) throw new ArgumentError(op, `xs[${i}] must be a tensor, got ${typeof x}`);
   });
   return xs;
