@@ -136,17 +136,28 @@ CR_INLINE __m256i first_lanes_32(int64_t n) {
 }
 CR_INLINE __m256i first_lanes_64(int64_t n) { return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3)); }
 #endif
-/// First n lanes from p, zeros after; n < kLanes<T>. Memory after them is not touched.
+#if defined(__AVX2__) && !defined(__AVX512F__)
+/// -1 in the first n lanes of 4 or 8 bytes.
+template <int Size>
+CR_INLINE __m256i first_lanes(int64_t n) {
+  if constexpr (Size == 4) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  } else {
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+  }
+}
+#endif
+/// First n lanes from p, zeros after; n < kLanes<T>. Nothing behind them is touched. (A memcpy of unknown length is a function call.)
 template <class T>
 CR_INLINE Vec<T> load_partial(const T* p, int64_t n) {
-  Vec<T> v = {};
 #if defined(__AVX512F__)
   if constexpr (sizeof(T) == 4) return (Vec<T>)_mm512_maskz_loadu_epi32(static_cast<__mmask16>((1u << n) - 1), p);
   if constexpr (sizeof(T) == 8) return (Vec<T>)_mm512_maskz_loadu_epi64(static_cast<__mmask8>((1u << n) - 1), p);
 #elif defined(__AVX2__)
-  if constexpr (sizeof(T) == 4) return (Vec<T>)_mm256_maskload_epi32((const int*)p, first_lanes_32(n));
-  if constexpr (sizeof(T) == 8) return (Vec<T>)_mm256_maskload_epi64((const long long*)p, first_lanes_64(n));
+  if constexpr (sizeof(T) == 4) return (Vec<T>)_mm256_maskload_epi32(reinterpret_cast<const int*>(p), first_lanes<4>(n));
+  if constexpr (sizeof(T) == 8) return (Vec<T>)_mm256_maskload_epi64(reinterpret_cast<const long long*>(p), first_lanes<8>(n));
 #endif
+  Vec<T> v = {};
   std::memcpy(&v, p, static_cast<size_t>(n) * sizeof(T));
   return v;
 }
@@ -156,8 +167,8 @@ CR_INLINE void store_partial(T* p, V v, int64_t n) {
   if constexpr (sizeof(T) == 4) return _mm512_mask_storeu_epi32(p, static_cast<__mmask16>((1u << n) - 1), (__m512i)v);
   if constexpr (sizeof(T) == 8) return _mm512_mask_storeu_epi64(p, static_cast<__mmask8>((1u << n) - 1), (__m512i)v);
 #elif defined(__AVX2__)
-  if constexpr (sizeof(T) == 4) return _mm256_maskstore_epi32((int*)p, first_lanes_32(n), (__m256i)v);
-  if constexpr (sizeof(T) == 8) return _mm256_maskstore_epi64((long long*)p, first_lanes_64(n), (__m256i)v);
+  if constexpr (sizeof(T) == 4) return _mm256_maskstore_epi32(reinterpret_cast<int*>(p), first_lanes<4>(n), (__m256i)v);
+  if constexpr (sizeof(T) == 8) return _mm256_maskstore_epi64(reinterpret_cast<long long*>(p), first_lanes<8>(n), (__m256i)v);
 #endif
   std::memcpy(p, &v, static_cast<size_t>(n) * sizeof(T));
 }

@@ -20,7 +20,8 @@ struct Accumulator<int64_t> {
   using type = uint64_t;
 };
 
-inline constexpr int64_t kLineTile = 128;
+inline constexpr int64_t kLineTile = 128;  // lines that lie side by side
+inline constexpr int64_t kFewLines = 4;    // lines far from each other: more of them could share a set of the cache
 
 template <class T>
 void cumsum(Context& ctx, const Args& args) {
@@ -32,10 +33,11 @@ void cumsum(Context& ctx, const Args& args) {
   const TensorView rest[2] = {without_axis(y, axis), without_axis(x, axis)};
   const auto loop = make_loop<2>({&rest[0], &rest[1]});
   const int64_t size = x.shape[axis], ly = loop.strides[0][loop.rank - 1], lx = loop.strides[1][loop.rank - 1];
+  const int64_t tile = (lx < 0 ? -lx : lx) <= (x.strides[axis] < 0 ? -x.strides[axis] : x.strides[axis]) ? kLineTile : kFewLines;
   parallel_range(ctx, element_count(loop), line_grain(2 * size), [&](int64_t begin, int64_t end) {
     walk(loop, begin, end, [&](const int64_t* offsets, int64_t count) {
-      for (int64_t done = 0; done < count; done += kLineTile) {
-        const int64_t n = count - done < kLineTile ? count - done : kLineTile;
+      for (int64_t done = 0; done < count; done += tile) {
+        const int64_t n = count - done < tile ? count - done : tile;
         A sums[kLineTile] = {};
         for (int64_t k = 0; k < size; ++k) {
           const int64_t at = reverse ? size - 1 - k : k;

@@ -117,29 +117,28 @@ void avg_pool2d(Context& ctx, const Args& args) {
   const int64_t area = from.height * from.width;
   const int64_t size = global ? area : row_buffer_size<T>(w);
   const int64_t reads = from.width * (h.adaptive ? from.height / to.height + 1 : h.kernel) + to.width * w.kernel;
-  for_each_row(ctx, from.count, to.height, reads, [&](int64_t begin, int64_t end, int worker) {
+  for_each_row(ctx, from.count, to.height, reads, [&](int64_t index, int64_t first, int64_t past, int worker) {
     T* row = worker_scratch<T>(ctx, worker, size);
-    if (!global) std::memset(row, 0, static_cast<size_t>(size) * sizeof(T));
+    const T* x = plane(from, index);
+    T* y = plane(to, index);
+    if (global) {
+      for (int64_t i = 0; i < area && !packed; ++i) row[i] = x[i / w.in * from.row_stride + i % w.in * from.stride];
+      y[0] = sum_contiguous(packed ? x : row, area) / static_cast<T>(area);
+      return;
+    }
+    std::memset(row, 0, static_cast<size_t>(size) * sizeof(T));
     T* inside = row + w.pad;
-    for (int64_t at = begin; at < end; ++at) {
-      const T* x = plane(from, at / to.height);
-      const int64_t o = at % to.height;
-      T* y = plane(to, at / to.height) + o * to.width;
-      if (global) {
-        for (int64_t i = 0; i < area && !packed; ++i) row[i] = x[i / w.in * from.row_stride + i % w.in * from.stride];
-        y[0] = sum_contiguous(packed ? x : row, area) / static_cast<T>(area);
-        continue;
-      }
+    for (int64_t o = first; o < past; ++o) {
       const Window rows = window_of(h, o);
       if (rows.begin >= rows.end) std::memset(inside, 0, static_cast<size_t>(w.in) * sizeof(T));
       for (int64_t i = rows.begin; i < rows.end; ++i) add_row(inside, x + i * from.row_stride, from.stride, w.in, i == rows.begin);
       const T row_count = static_cast<T>(window_count(h, o, pool.include_pad));
       if (!w.adaptive && w.stride == 1) {
-        mean_along_row<1>(w, row, counts, row_count, y);
+        mean_along_row<1>(w, row, counts, row_count, y + o * to.width);
       } else if (!w.adaptive && w.stride == 2) {
-        mean_along_row<2>(w, row, counts, row_count, y);
+        mean_along_row<2>(w, row, counts, row_count, y + o * to.width);
       } else {
-        mean_along_row_any(w, inside, counts, row_count, y);
+        mean_along_row_any(w, inside, counts, row_count, y + o * to.width);
       }
     }
   });
@@ -173,6 +172,31 @@ CR_INLINE void spread_row(const PoolAxis& w, const Window* windows, const T* row
   }
 }
 
+/// row[o] = the sum over the windows' rows of g / count: what each column of a window of this input row gets.
+template <class T>
+CR_INLINE void sum_of_shares(const AvgPool& pool, Window over, const Planes<const T>& from, const T* g, const T* counts, T* row) {
+  using V = Vec<T>;
+  constexpr int64_t lanes = kLanes<T>;
+  const int64_t n = pool.w.out;
+  if (over.begin >= over.end) std::memset(row, 0, static_cast<size_t>(n) * sizeof(T));
+  for (int64_t o = over.begin; o < over.end; ++o) {
+    const T row_count = static_cast<T>(window_count(pool.h, o, pool.include_pad));
+    const T* line = g + o * from.row_stride;
+    const bool first = o == over.begin;
+    if (from.stride == 1) {
+      for (int64_t i = 0; i < n; i += lanes) {
+        const V share = (n - i >= lanes ? load(line + i) : load_partial(line + i, n - i)) / (load(counts + i) * splat<V>(row_count));
+        store(row + i, first ? share : load(row + i) + share);
+      }
+    } else {
+      for (int64_t i = 0; i < n; ++i) {
+        const T share = line[i * from.stride] / (counts[i] * row_count);
+        row[i] = first ? share : row[i] + share;
+      }
+    }
+  }
+}
+
 /// g [..., OH, OW] -> gx [..., H, W].
 template <class T>
 void avg_pool2d_grad(Context& ctx, const Args& args) {
@@ -184,18 +208,22 @@ void avg_pool2d_grad(Context& ctx, const Args& args) {
   const T* counts = column_counts<T>(ctx, pool);
   Window* windows = scratch<Window>(ctx, w.out);
   for (int64_t o = 0; o < w.out; ++o) windows[o] = window_of(w, o);
-  for_each_row(ctx, to.count, to.height, to.width + 2 * w.out, [&](int64_t begin, int64_t end, int worker) {
-    T* row = worker_scratch<T>(ctx, worker, w.out);
-    for (int64_t at = begin; at < end; ++at) {
-      const T* g = plane(from, at / to.height);
-      T* gx = plane(to, at / to.height) + at % to.height * to.width;
-      const Window over = windows_over(h, at % to.height);
-      for (int64_t i = 0; i < w.out; ++i) row[i] = T{0};
-      for (int64_t o = over.begin; o < over.end; ++o) {
-        const T row_count = static_cast<T>(window_count(h, o, pool.include_pad));
-        for (int64_t i = 0; i < w.out; ++i) row[i] += g[o * from.row_stride + i * from.stride] / (counts[i] * row_count);
-      }
-      spread_row(w, windows, row, gx);
+  const bool global = h.adaptive && h.out == 1 && w.out == 1;
+  for_each_row(ctx, to.count, to.height, to.width + 2 * w.out, [&](int64_t index, int64_t first, int64_t past, int worker) {
+    T* row = worker_scratch<T>(ctx, worker, w.out + kLanes<T>);
+    const T* g = plane(from, index);
+    T* gx = plane(to, index);
+    if (global) {
+      const T value = g[0] / static_cast<T>(to.height * to.width);
+      for (int64_t i = first * to.width; i < past * to.width; ++i) gx[i] = value;
+      return;
+    }
+    Window done{-1, -1};
+    for (int64_t i = first; i < past; ++i) {
+      const Window over = windows_over(h, i);
+      if (over.begin != done.begin || over.end != done.end) sum_of_shares(pool, over, from, g, counts, row);
+      done = over;
+      spread_row(w, windows, row, gx + i * to.width);
     }
   });
 }

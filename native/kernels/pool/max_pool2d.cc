@@ -110,6 +110,49 @@ CR_INLINE void along_row_any(const PoolAxis& w, MaxRow<T> inside, T* y, IntFor<T
   }
 }
 
+/// Windows of two at stride two without padding: the commonest pooling.
+CR_INLINE bool is_pairs(const PoolAxis& a) {
+  return !a.adaptive && a.kernel == 2 && a.stride == 2 && a.pad == 0 && a.dilation == 1 && 2 * a.out <= a.in;
+}
+
+/// One row of 2 x 2 windows, from two rows of x; `position` is that of the first element in its plane.
+template <class T>
+CR_INLINE void max_of_pairs(const T* x, int64_t row_stride, int64_t position, int64_t width, int64_t out, T* y, IntFor<T>* where) {
+  using V = Vec<T>;
+  using I = IntVec<V>;
+  constexpr int64_t lanes = kLanes<T>;
+  I steps;
+  for (int i = 0; i < lanes; ++i) steps[i] = static_cast<IntFor<T>>(2 * i);
+  for (int64_t o = 0; o < out; o += lanes) {
+    const int64_t left = out - o < lanes ? out - o : lanes;
+    V corner[4];
+    for (int row = 0; row < 2; ++row) {
+      const T* p = x + row * row_stride + 2 * o;
+      const V a = 2 * left >= lanes ? load(p) : load_partial(p, 2 * left);
+      const V b = left == lanes ? load(p + lanes) : 2 * left > lanes ? load_partial(p + lanes, 2 * left - lanes) : V{};
+      corner[2 * row] = evens(a, b);
+      corner[2 * row + 1] = odds(a, b);
+    }
+    const IntFor<T> base = static_cast<IntFor<T>>(position + 2 * o);
+    const I start = steps + splat<I>(base);
+    const I offsets[4] = {I{}, splat<I>(1), splat<I>(static_cast<IntFor<T>>(width)), splat<I>(static_cast<IntFor<T>>(width + 1))};
+    V best = corner[0];
+    I at = start;
+    for (int k = 1; k < 4; ++k) {
+      const I take = (corner[k] > best) | (corner[k] != corner[k]);
+      best = select<V>(take, corner[k], best);
+      at = take ? start + offsets[k] : at;
+    }
+    if (left == lanes) {
+      store(y + o, best);
+      store(where + o, at);
+    } else {
+      store_partial(y + o, best, left);
+      store_partial(where + o, at, left);
+    }
+  }
+}
+
 /// x [..., H, W] -> y, where [..., OH, OW]. A window of nothing but padding gives -inf at no position.
 template <class T>
 void max_pool2d(Context& ctx, const Args& args) {
@@ -129,19 +172,28 @@ void max_pool2d(Context& ctx, const Args& args) {
            w.pad >= 0);
   const int64_t size = row_buffer_size<T>(w);
   const int64_t reads = from.width * (adaptive ? from.height / to.height + 1 : h.kernel) + to.width * w.kernel;
-  for_each_row(ctx, from.count, to.height, reads, [&](int64_t begin, int64_t end, int worker) {
+  const bool pairs = is_pairs(h) && is_pairs(w) && from.stride == 1;
+  for_each_row(ctx, from.count, to.height, reads, [&](int64_t index, int64_t first, int64_t past, int worker) {
+    const T* source = plane(from, index);
+    T* values = plane(to, index);
+    IntFor<T>* positions = plane(to_where, index);
+    if (pairs) {
+      for (int64_t o = first; o < past; ++o) {
+        max_of_pairs(source + 2 * o * from.row_stride, from.row_stride, 2 * o * from.width, from.width, to.width, values + o * to.width,
+                     positions + o * to.width);
+      }
+      return;
+    }
     T* buffer = worker_scratch<T>(ctx, worker, 3 * size);
     const MaxRow<T> row{buffer, reinterpret_cast<IntFor<T>*>(buffer + size)};
-    T* line = buffer + 2 * size;
     const MaxRow<T> inside{row.value + w.pad, row.where + w.pad};
     set_row(row, 0, size);
-    for (int64_t at = begin; at < end; ++at) {
-      const int64_t o = at % to.height;
+    for (int64_t o = first; o < past; ++o) {
       const Window rows = window_of(h, o);
       if (rows.begin >= rows.end) set_row(inside, 0, w.in);
-      columns(h, w, rows, plane(from, at / to.height), from.row_stride, from.stride, line, inside);
-      T* y_row = plane(to, at / to.height) + o * to.width;
-      IntFor<T>* where_row = plane(to_where, at / to.height) + o * to.width;
+      columns(h, w, rows, source, from.row_stride, from.stride, buffer + 2 * size, inside);
+      T* y_row = values + o * to.width;
+      IntFor<T>* where_row = positions + o * to.width;
       if (!adaptive && w.stride == 1) {
         along_row<1>(w, row, y_row, where_row);
       } else if (!adaptive && w.stride == 2) {

@@ -13,17 +13,15 @@ void max_unpool2d(Context& ctx, const Args& args) {
   const auto to = output_planes<T>(args.out[0]);
   CR_CHECK(g.height == where.height && g.width == where.width);
   const int64_t size = to.height * to.width;
-  for_each_row(ctx, to.count, 1, size, [&](int64_t begin, int64_t end, int) {
-    for (int64_t at = begin; at < end; ++at) {
-      T* gx = plane(to, at);
-      std::memset(gx, 0, static_cast<size_t>(size) * sizeof(T));
-      const T* values = plane(g, at);
-      const IntFor<T>* positions = plane(where, at);
-      for (int64_t row = 0; row < g.height; ++row) {
-        for (int64_t column = 0; column < g.width; ++column) {
-          const int64_t i = positions[row * where.row_stride + column * where.stride];
-          if (static_cast<uint64_t>(i) < static_cast<uint64_t>(size)) gx[i] += values[row * g.row_stride + column * g.stride];
-        }
+  for_each_row(ctx, to.count, 1, size, [&](int64_t at, int64_t, int64_t, int) {
+    T* gx = plane(to, at);
+    std::memset(gx, 0, static_cast<size_t>(size) * sizeof(T));
+    const T* values = plane(g, at);
+    const IntFor<T>* positions = plane(where, at);
+    for (int64_t row = 0; row < g.height; ++row) {
+      for (int64_t column = 0; column < g.width; ++column) {
+        const int64_t i = positions[row * where.row_stride + column * where.stride];
+        if (static_cast<uint64_t>(i) < static_cast<uint64_t>(size)) gx[i] += values[row * g.row_stride + column * g.stride];
       }
     }
   });
@@ -39,17 +37,15 @@ void max_pool2d_at(Context& ctx, const Args& args) {
   const auto to = output_planes<T>(args.out[0]);
   CR_CHECK(to.height == where.height && to.width == where.width);
   const uint64_t size = static_cast<uint64_t>(x.height * x.width);
-  for_each_row(ctx, to.count, 1, to.height * to.width, [&](int64_t begin, int64_t end, int) {
-    for (int64_t at = begin; at < end; ++at) {
-      const T* values = plane(x, at);
-      const IntFor<T>* positions = plane(where, at);
-      T* y = plane(to, at);
-      for (int64_t row = 0; row < to.height; ++row) {
-        for (int64_t column = 0; column < to.width; ++column) {
-          const int64_t i = positions[row * where.row_stride + column * where.stride];
-          const bool inside = static_cast<uint64_t>(i) < size;
-          y[row * to.width + column] = inside ? values[i / x.width * x.row_stride + i % x.width * x.stride] : T{0};
-        }
+  for_each_row(ctx, to.count, 1, to.height * to.width, [&](int64_t at, int64_t, int64_t, int) {
+    const T* values = plane(x, at);
+    const IntFor<T>* positions = plane(where, at);
+    T* y = plane(to, at);
+    for (int64_t row = 0; row < to.height; ++row) {
+      for (int64_t column = 0; column < to.width; ++column) {
+        const int64_t i = positions[row * where.row_stride + column * where.stride];
+        const bool inside = static_cast<uint64_t>(i) < size;
+        y[row * to.width + column] = inside ? values[i / x.width * x.row_stride + i % x.width * x.stride] : T{0};
       }
     }
   });

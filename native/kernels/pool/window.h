@@ -67,14 +67,19 @@ CR_INLINE void check_same_planes(const TensorView& a, const TensorView& b) {
   for (int32_t d = 0; d < a.rank - 2; ++d) CR_CHECK(a.shape[d] == b.shape[d]);
 }
 
-/// body(plane, row, worker) for every row of every plane, in units that read about kPoolGrain elements.
+/// body(plane, first row, past the last row, worker) for all rows of all planes, in units that read about kPoolGrain elements.
 template <class Body>
 CR_INLINE void for_each_row(Context& ctx, int64_t planes, int64_t rows, int64_t reads_per_row, Body body) {
   const int64_t total = planes * rows;
   const int64_t grain = reads_per_row >= kPoolGrain ? 1 : kPoolGrain / (reads_per_row > 0 ? reads_per_row : 1);
   parallel_units(ctx, (total + grain - 1) / grain, [&](int64_t unit, int worker) {
     const int64_t end = (unit + 1) * grain < total ? (unit + 1) * grain : total;
-    body(unit * grain, end, worker);
+    for (int64_t at = unit * grain; at < end;) {
+      const int64_t plane = at / rows, first = at % rows;
+      const int64_t past = rows - first < end - at ? rows : first + end - at;
+      body(plane, first, past, worker);
+      at += past - first;
+    }
   });
 }
 
