@@ -7,7 +7,7 @@ export { Embedding, type EmbeddingOptions } from './embedding.js';
 export { Flatten, Identity } from './flatten.js';
 export * as init from './init.js';
 export { Linear, type LinearOptions } from './linear.js';
-export { CrossEntropyLoss, NLLLoss } from './loss.js';
+export { BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss, type LossOptions } from './loss.js';
 export { Module } from './module.js';
 export {
   BatchNorm1d,
