@@ -55,6 +55,18 @@ export function gradientsOf(row: TableRow, one: TableCase): readonly number[] {
   return one.shapes.map((_, i) => i).filter((i) => drawOf(row, i).dtype === undefined || (drawOf(row, i).dtype ?? '').startsWith('f'));
 }
 
+/** Enough elements for several threads, and no multiple of a vector. */
+const manyElements = 100_003;
+
+/** Cases that are large enough to be shared among threads, of at most `most` elements: the row's benchmarks, and for elementwise ops a long line. */
+export function largeCasesOf(row: TableRow, most: number): readonly TableCase[] {
+  const elements = ({ shapes }: TableCase): number => shapes.reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  const [first] = row.cases;
+  const line =
+    first !== undefined && row.family.startsWith('elementwise') ? [{ ...first, shapes: first.shapes.map(() => [manyElements]) }] : [];
+  return [...line, ...(row.bench ?? [])].filter((one) => elements(one) <= most).slice(0, 2);
+}
+
 /** `[3,5] [5] axis=1`: how a case is called in test names. */
 export function caseName(one: TableCase): string {
   const shapes = one.shapes.map((shape) => `[${shape.join()}]`).join(' ');
