@@ -1,5 +1,6 @@
 #include "engine/run_item.h"
 
+#include <algorithm>
 #include <cstring>
 #include <exception>
 #include <new>
@@ -29,6 +30,16 @@ void give_up(Session& session, const Command& command, uint32_t error) {
   if (command.kernel == nullptr) return;
   if (command.kernel->in_place) return session.report_skipped(error);
   for (int i = 0; i < command.args.outs; ++i) command.out_block[i]->poison = error;
+}
+
+/// Whether there is nothing to compute. Kernels need not think of it, nor of the divisions by zero that go with it.
+bool is_void(const Args& args) {
+  if (args.outs == 0) return false;
+  for (int i = 0; i < args.outs; ++i) {
+    const TensorView& out = args.out[i];
+    if (std::find(out.shape, out.shape + out.rank, 0) == out.shape + out.rank) return false;
+  }
+  return true;
 }
 
 bool inside(const Block* block, const Item& item) {
@@ -78,6 +89,7 @@ void ItemRunner::run_command(Session& session, const double* words, int64_t avai
       if (command_.out_fresh[i]) command_.out_block[i]->poison = 0;
     }
     if (const uint32_t poison = inherited_poison(command_); poison != 0) return give_up(session, command_, poison);
+    if (is_void(command_.args)) return;
     Context context{pool};
     command_.kernel->run(context, command_.args);
   } catch (const std::bad_alloc&) {
