@@ -77,7 +77,7 @@ async function showPredictions(test: Images, predicted: readonly number[]): Prom
   const wrong = predicted.findIndex((label, i) => label !== labels[i]);
   const shown = [0, 1, 2, wrong < 0 ? 3 : wrong];
   const blocks = shown.map((i) => {
-    const caption = predicted[i] === labels[i] ? `${name(labels[i])}` : `${name(predicted[i])}? no, ${name(labels[i])}`;
+    const caption = predicted[i] === labels[i] ? name(labels[i]) : `${name(predicted[i])}? no, ${name(labels[i])}`;
     return { lines: picture(Array.from(pixels.slice(i * 784, (i + 1) * 784), Number), 28, 28), width: 28, caption };
   });
   console.log(`\n${sideBySide(blocks)}\n`);
@@ -103,7 +103,10 @@ async function main(): Promise<void> {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return console.log(usage);
+  if (values.help) {
+    console.log(usage);
+    return;
+  }
   if (values.threads !== undefined) engine.setThreads(Number(values.threads));
   const seed = Number(values.seed);
   const { threads, isa } = engine.stats();

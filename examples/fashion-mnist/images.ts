@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { data, type Tensor } from 'chainrule';
+import { data, scope, type Tensor } from 'chainrule';
 
 export const classes = ['T-shirt', 'trouser', 'pullover', 'dress', 'coat', 'sandal', 'shirt', 'sneaker', 'bag', 'ankle boot'] as const;
 
@@ -20,7 +20,13 @@ const deviation = 0.353;
 async function load(folder: string, name: string): Promise<Images> {
   const pixels = await data.readIdx(join(folder, `${name}-images-idx3-ubyte.gz`));
   const labels = (await data.readIdx(join(folder, `${name}-labels-idx1-ubyte.gz`))).to('i32');
-  const images = pixels.to('f32').div(255).sub(mean).div(deviation).reshape([-1, 1, 28, 28]);
+  const images = scope(() =>
+    pixels
+      .to('f32')
+      .mul(1 / (255 * deviation))
+      .sub(mean / deviation)
+      .reshape([-1, 1, 28, 28]),
+  );
   return { pixels, images, labels };
 }
 

@@ -66,7 +66,7 @@ function rate(count: number, started: number): string {
 
 /** How many rows of logits have their largest value at the label. logits [N, C], labels [N] -> []. */
 function countHits(logits: Tensor, labels: Tensor): Tensor {
-  return scope(() => noGrad(() => logits.argmax({ axis: 1 }).eq(labels.to('i64')).to('f32').sum()));
+  return scope(() => noGrad(() => logits.topk(1).indices.squeeze(1).eq(labels.to('i64')).to('f32').sum()));
 }
 
 /** Predicted classes of all images, in batches, without a graph. */
@@ -77,7 +77,7 @@ export async function predict(plan: Plan, { images }: Images): Promise<number[]>
   const size = 500;
   for (let begin = 0; begin < count; begin += size) {
     const batch = scope(() =>
-      noGrad(() => plan.model.call(plan.prepare(images.narrow(0, begin, Math.min(size, count - begin)))).argmax({ axis: 1 })),
+      noGrad(() => plan.model.call(plan.prepare(images.narrow(0, begin, Math.min(size, count - begin)))).topk(1).indices.squeeze(1)),
     );
     for (const label of await batch.data()) predicted.push(Number(label));
     batch.dispose();

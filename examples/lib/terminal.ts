@@ -79,6 +79,8 @@ export function curve(values: readonly number[], title: string): string {
     width,
     height: 12,
     title,
-    formatter: (value, { axis }) => (axis === 'x' ? String(Math.round(value)) : value.toFixed(2)),
+    hideXAxisTicks: true,
+    xLabel: `step 1 .. ${values.length}`,
+    formatter: (value) => value.toFixed(2),
   });
 }

@@ -19,7 +19,10 @@ interface Report {
 }
 
 async function trainSmall(env: Readonly<Record<string, string>>): Promise<Report> {
-  const { stdout } = await run(process.execPath, ['--import', tsx, join(here, 'train-small.ts')], { env: { ...process.env, ...env }, timeout: 120_000 });
+  const { stdout } = await run(process.execPath, ['--import', tsx, join(here, 'train-small.ts')], {
+    env: { ...process.env, ...env },
+    timeout: 120_000,
+  });
   return JSON.parse(stdout) as Report;
 }
 
@@ -33,9 +36,13 @@ describe('training gives the same bits', () => {
     }
   }, 300_000);
 
-  it.runIf(engine.stats().isa === 'avx512')('for AVX2 and AVX-512 (runs where the CPU has both)', async () => {
-    const [wide, narrow] = [await trainSmall({ CHAINRULE_ISA: 'avx512' }), await trainSmall({ CHAINRULE_ISA: 'avx2' })];
-    expect([wide.isa, narrow.isa]).toEqual(['avx512', 'avx2']);
-    expect({ mlp: narrow.mlp, cnn: narrow.cnn }).toEqual({ mlp: wide.mlp, cnn: wide.cnn });
-  }, 120_000);
+  it.runIf(engine.stats().isa === 'avx512')(
+    'for AVX2 and AVX-512 (runs where the CPU has both)',
+    async () => {
+      const [wide, narrow] = [await trainSmall({ CHAINRULE_ISA: 'avx512' }), await trainSmall({ CHAINRULE_ISA: 'avx2' })];
+      expect([wide.isa, narrow.isa]).toEqual(['avx512', 'avx2']);
+      expect({ mlp: narrow.mlp, cnn: narrow.cnn }).toEqual({ mlp: wide.mlp, cnn: wide.cnn });
+    },
+    120_000,
+  );
 });

@@ -20,14 +20,25 @@ function first(count: number): Images {
 manualSeed(7);
 const mlp = new Mlp();
 await train(
-  { label: '', model: mlp, optimizer: new optim.SGD(mlp.parameters(), { lr: 0.01 }), epochs: 2, batchSize: 10, seed: 7, prepare: (x) => x.reshape([-1, 784]) },
+  {
+    label: '',
+    model: mlp,
+    optimizer: new optim.SGD(mlp.parameters(), { lr: 0.01 }),
+    epochs: 2,
+    batchSize: 10,
+    seed: 7,
+    prepare: (x) => x.reshape([-1, 784]),
+  },
   first(500),
 );
 
 const cnn = new ResidualCnn();
 const optimizer = new optim.AdamW(cnn.parameters(), { lr: 3e-3, weightDecay: 0.05 });
 const schedule = optim.warmupCosine(optimizer, { warmup: 2, total: 12 });
-const { losses } = await train({ label: '', model: cnn, optimizer, schedule, epochs: 2, batchSize: 32, seed: 7, prepare: (x) => x }, first(192));
+const { losses } = await train(
+  { label: '', model: cnn, optimizer, schedule, epochs: 2, batchSize: 32, seed: 7, prepare: (x) => x },
+  first(192),
+);
 
 const { threads, isa } = engine.stats();
 const hashes = { mlp: await weightHash(mlp.stateDict()), cnn: await weightHash(cnn.stateDict()) };
