@@ -23,7 +23,7 @@ struct Clamp {
   }
   template <class V>
   CR_INLINE V grad(V g, V x, const double* params) {
-    return (x < num<V>(params[0])) | (x > num<V>(params[1])) ? V{} : g;
+    return ((x < num<V>(params[0])) | (x > num<V>(params[1]))) ? V{} : g;
   }
 };
 CR_REGISTER(clamp, (unary_kernels<Clamp, float, double, int32_t, int64_t, uint8_t>("clamp", "low,high")));

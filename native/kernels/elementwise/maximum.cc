@@ -6,14 +6,14 @@ namespace chainrule::CR_ISA {
 struct Maximum {
   template <class V>
   CR_INLINE V f(V a, V b) {
-    return (a > b) | (a != a) ? a : b;
+    return ((a > b) | (a != a)) ? a : b;
   }
 };
 /// The smaller of two; NaN if either is NaN.
 struct Minimum {
   template <class V>
   CR_INLINE V f(V a, V b) {
-    return (a < b) | (a != a) ? a : b;
+    return ((a < b) | (a != a)) ? a : b;
   }
 };
 CR_REGISTER(maximum, (binary_kernels<Maximum, float, double, int32_t, int64_t, uint8_t>("maximum")));
