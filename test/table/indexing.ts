@@ -200,6 +200,15 @@ export const indexing = [
         attrs: { axis: 1 },
       },
     ],
+    bench: [
+      {
+        shapes: [
+          [512, 300],
+          [256, 300],
+        ],
+        attrs: { axis: 0 },
+      },
+    ],
     torch:
       "torch.scatter(x[0], a['axis'], (torch.arange(x[1].shape[a['axis']]).reshape([-1 if d == a['axis'] else 1 for d in range(x[0].dim())]) * 2 % x[0].shape[a['axis']]).expand(x[1].shape), x[1])",
     rejects: [
@@ -227,6 +236,7 @@ export const indexing = [
       { shapes: [[3], [0]], attrs: { axis: 0 } },
       { shapes: [[0, 3], [2]], attrs: { axis: 1 } },
     ],
+    bench: [{ shapes: [[3, 4000], [40]], attrs: { axis: 0 } }],
     torch: "torch.index_select(x[0], a['axis'], x[1])",
     rejects: [
       { call: () => indexSelect(zeros([2, 3]), 1, integers([[0]])), message: /indexSelect: index \[1,1\] must have one axis/ },
@@ -255,6 +265,7 @@ export const indexing = [
       { shapes: [[3, 5], [4], [4, 5]], attrs: { axis: 0 } },
       { shapes: [[2, 3], [4], [2, 4]], attrs: { axis: 1 } },
     ],
+    bench: [{ shapes: [[3, 4000], [40], [40, 4000]], attrs: { axis: 0 } }],
     torch: "torch.index_add(x[0], a['axis'], x[1], x[2])",
     rejects: [
       {
@@ -406,6 +417,7 @@ export const indexing = [
     dtypes: ['f32', 'f64', 'i32'],
     gradients: [],
     cases: [{ shapes: [[3, 5]] }, { shapes: [[20]], attrs: { descending: true } }],
+    bench: [{ shapes: [[64, 1024]] }],
     torch: 'torch.sort(x[0], dim=-1, descending=bool(a), stable=True)[1]',
     rejects: [{ call: () => argsort(zeros([])), message: /axis -1 does not exist in x \[\]/ }],
   }),
@@ -426,6 +438,7 @@ export const indexing = [
       { shapes: [[5, 3]], attrs: { k: 3, axis: 0, largest: false } },
       { shapes: [[4]], attrs: { k: 0 } },
     ],
+    bench: [{ shapes: [[64, 1024]], attrs: { k: 8 } }],
     torch: "torch.topk(x[0], a['k'], dim=a.get('axis', -1), largest=a.get('largest', True))",
     rejects: [
       { call: () => topk(zeros([2, 3]), 4), message: /topk: k = 4 is more than axis 1 of x \[2,3\] has/ },
@@ -444,6 +457,7 @@ export const indexing = [
       { shapes: [[]], attrs: { classes: 5, dtype: 'f32' } },
       { shapes: [[0]], attrs: { classes: 4 } },
     ],
+    bench: [{ shapes: [[50000]], attrs: { classes: 4 } }],
     torch: "F.one_hot(x[0], a['classes']).to(torch.float32 if 'dtype' in a else torch.int64)",
     rejects: [
       { call: () => oneHot(fromArray([1], [1]), 3), message: /oneHot: index must be i32 or i64, got f32 \[1\]/ },

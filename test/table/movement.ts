@@ -336,6 +336,7 @@ export const movement = [
     call: ([x], a) => flip(x!, a?.axis),
     naive: ([x], a) => pick(x!, x!.shape, (index) => index.map((i, d) => ((a?.axis ?? [0, 1, 2]).includes(d) ? x!.shape[d]! - 1 - i : i))),
     cases: [a345, { ...a345, attrs: { axis: [1] } }, { shapes: [[0, 3]] }, { shapes: [[]] }],
+    bench: [{ shapes: [[300, 401]] }],
     torch: "x[0].flip(a['axis'] if a else list(range(x[0].dim())))",
     rejects: [{ call: () => flip(zeros([2, 3]), [1, -1]), message: /flip: axis -1 is named twice for x \[2,3\]/ }],
   }),
@@ -471,6 +472,7 @@ export const movement = [
       { shapes: [[1, 1, 2, 1, 1, 1, 1, 2]], attrs: { reps: [1, 2, 2, 1, 1, 1, 1, 2] } },
       { shapes: [[3]], attrs: { reps: [0] } },
     ],
+    bench: [{ shapes: [[120, 130]], attrs: { reps: [2, 3] } }],
     torch: "x[0].repeat(a['reps'])",
     rejects: [
       { call: () => repeat(zeros([2, 3]), [2]), message: /repeat: reps \[2\] has fewer entries than x \[2,3\] has axes/ },
@@ -545,6 +547,7 @@ export const movement = [
       { shapes: [[0, 2]], attrs: { padding: [1, 1] } },
       { shapes: [[]], attrs: { padding: [] } },
     ],
+    bench: [{ shapes: [[8, 120, 130]], attrs: { padding: [1, 2, 3, 4] } }],
     torch:
       "F.pad(x[0], a['padding'], mode=a.get('mode', 'constant'), value=a.get('value', 0) if a.get('mode', 'constant') == 'constant' else None)",
     rejects: [
@@ -601,6 +604,7 @@ function triangular(name: string, op: (x: Tensor, k?: number) => Tensor, keep: (
       { shapes: [[0, 3]] },
     ],
     dtypes: every,
+    bench: [{ shapes: [[3, 200, 301]] }],
     torch: `torch.${name}(x[0], a['k'] if a else 0)`,
     rejects: [
       { call: () => op(zeros([3])), message: new RegExp(`${name}: x \\[3\\] must have at least two axes`) },

@@ -140,6 +140,7 @@ export const pool = [
     call: ([x], { size }) => adaptiveMaxPool2d(x!, size),
     naive: ([x], { size }) => parts(x!, sizes(x!, size), (values) => Math.max(...values)),
     cases: adaptiveCases(),
+    bench: [{ shapes: [[4, 16, 40, 41]], attrs: { size: 7 } }],
     torch: "F.adaptive_max_pool2d(x[0], a['size'])",
     rejects: [{ call: () => adaptiveMaxPool2d(zeros([3]), 1), message: /adaptiveMaxPool2d: x \[3\] must be \[C,H,W\] or \[N,C,H,W\]/ }],
   }),

@@ -40,6 +40,7 @@ export const random = [
     cases: [{ shapes: [[6, 37]] }, { shapes: [[]] }, { shapes: [[0, 4]] }],
     inputs: [{ low: 0, high: 1 }],
     gradients: [],
+    bench: [{ shapes: [[100_003]] }],
     torch: { none },
     rejects: [
       { call: () => bernoulli(zeros([2, 3], { dtype: 'i64' })), message: /bernoulli: p must be floating, got i64 \[2,3\]/ },
@@ -51,6 +52,7 @@ export const random = [
     call: ([x], a) => seeded(() => uniform_(blank(x!), a?.low, a?.high)),
     naive: ([x], a) => byPosition(x!.shape, (i) => (a?.low ?? 0) + ((a?.high ?? 1) - (a?.low ?? 0)) * unit('f64', seed, 0, i)),
     cases: [{ shapes: [[6, 37]] }, { shapes: [[5]], attrs: { low: -3, high: 2 } }, { shapes: [[]] }, { shapes: [[0, 4]] }],
+    bench: [{ shapes: [[100_003]] }],
     dtypes: ['f64'],
     gradients: [],
     torch: { none },
@@ -66,6 +68,7 @@ export const random = [
     call: ([x], a) => seeded(() => normal_(blank(x!), a?.mean, a?.std)),
     naive: ([x], a) => byPosition(x!.shape, (i) => (a?.mean ?? 0) + (a?.std ?? 1) * normal('f64', seed, 0, i)),
     cases: [{ shapes: [[6, 37]] }, { shapes: [[5]], attrs: { mean: -3, std: 0.5 } }, { shapes: [[]] }, { shapes: [[0, 4]] }],
+    bench: [{ shapes: [[100_003]] }],
     dtypes: ['f64'],
     gradients: [],
     torch: { none },
