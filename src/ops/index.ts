@@ -39,8 +39,15 @@ export { conv1d } from './conv/conv1d.js';
 export { conv2d } from './conv/conv2d.js';
 
 // reduce
+export { argmax, argmin, type ArgmaxOptions } from './reduce/argmax.js';
+export { max, min } from './reduce/extreme.js';
+export { logSumExp } from './reduce/log-sum-exp.js';
 export { mean } from './reduce/mean.js';
+export { norm, type NormOptions } from './reduce/norm.js';
+export { prod } from './reduce/prod.js';
 export { sum } from './reduce/sum.js';
+export { all, any } from './reduce/truth.js';
+export { std, variance, type VarianceOptions } from './reduce/variance.js';
 export type { ReduceOptions } from './reduce/axes.js';
 
 // norm

@@ -156,11 +156,11 @@ CR_INLINE void each_column(const AxisGroup& inner, int64_t first, int64_t n, Bod
   for (int64_t i = 0; i < n; ++i, advance(inner, inner.rank, at)) body(i, at.x, at.y, at.c);
 }
 
-/// Finishes the results of one strip and stores them.
+/// Finishes the results of one strip and stores them. `constants` holds what c, if any, has for them.
 template <class Op, class A, class Y>
-CR_INLINE void store_strip(const Reduction& plan, A* total, int64_t column, int64_t width, Y* y) {
-  const Vec<A> count = splat<Vec<A>>(static_cast<A>(plan.count));
-  for (int64_t i = 0; i < width; i += kLanes<A>) store(total + i, Op::finish(load(total + i), count));
+CR_INLINE void store_strip(const Reduction& plan, A* total, const A* constants, int64_t column, int64_t width, Y* y) {
+  const Vec<A> count = splat<Vec<A>>(static_cast<A>(plan.divisor));
+  for (int64_t i = 0; i < width; i += kLanes<A>) store(total + i, Op::finish(load(total + i), count, load(constants + i)));
   each_column(plan.inner, column, width, [&](int64_t i, int64_t, int64_t to, int64_t) { y[to] = static_cast<Y>(total[i]); });
 }
 
@@ -201,7 +201,7 @@ CR_INLINE void reduce_columns(Context& ctx, const Reduction& plan, const T* x, c
       const Position at = position_at(kept, kept.rank, result / cut.strips);
       A* total = reduce_strip<Op, A>(plan, cut, memory, x + at.x, c == nullptr ? nullptr : c + at.c, column, width, task % cut.segments);
       if (parts == nullptr) {
-        store_strip<Op>(plan, total, column, width, y + at.y);
+        store_strip<Op>(plan, total, memory.constants, column, width, y + at.y);
       } else {
         std::memcpy(parts + task * kStripColumns, total, static_cast<size_t>(width) * sizeof(A));
       }
@@ -211,12 +211,18 @@ CR_INLINE void reduce_columns(Context& ctx, const Reduction& plan, const T* x, c
   parallel_units(ctx, cut.results, [&](int64_t result, int worker) {
     const StripMemory<T, A> memory = strip_memory<T, A>(ctx, worker, cut.depth);
     const int64_t column = result % cut.strips * kStripColumns, width = width_at(column);
+    const Position at = position_at(kept, kept.rank, result / cut.strips);
+    fill_identity<JoinSum>(memory.constants, kStripColumns);
+    if (c != nullptr) {
+      each_column(plan.inner, column, width,
+                  [&](int64_t i, int64_t, int64_t, int64_t constant) { memory.constants[i] = c[at.c + constant]; });
+    }
     ColumnTree<Op, A> tree = {memory.levels, cut.depth, width, 0};
     for (int64_t s = 0; s < cut.segments; ++s) {
       std::memcpy(next_block(tree), parts + (result * cut.segments + s) * kStripColumns, static_cast<size_t>(width) * sizeof(A));
       push_block(tree);
     }
-    store_strip<Op>(plan, column_total(tree), column, width, y + position_at(kept, kept.rank, result / cut.strips).y);
+    store_strip<Op>(plan, column_total(tree), memory.constants, column, width, y + at.y);
   });
 }
 

@@ -18,6 +18,7 @@ struct Reduction {
   AxisGroup inner;  // columns: the kept axes after the last reduced one; rows: none
   int64_t outputs;  // results: product of the kept axes, inner ones included
   int64_t count;    // elements per result: product of the reduced axes
+  double divisor;   // what finish() is told of their number
   int64_t width;    // results that lie side by side: product of the inner axes
   int64_t run;      // elements that lie side by side: product of the reduced axes after the last kept one
 };
@@ -81,6 +82,7 @@ CR_INLINE Reduction make_reduction(const TensorView& x, const TensorView* c, con
       if (inner) plan.width *= x.shape[d];
     }
   }
+  plan.divisor = static_cast<double>(plan.count);
   plan.outputs = group_size(plan.kept) * plan.width;
   merge_axes(plan.kept);
   merge_axes(plan.reduced);

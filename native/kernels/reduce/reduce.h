@@ -10,12 +10,14 @@
 
 namespace chainrule::CR_ISA {
 
-/// y = finish(join of map(x, c) over the axes where y has size 1 and x has not), all of one rank. c, optional, is shaped as y.
+/// y = finish(join of map(x, c), divisor, c) over the axes where y has size 1 and x has not), all of one rank. c, optional, is shaped as y.
+/// The divisor is the count unless given.
 ///
-/// Op: identity<V>(), join(V, V), map(V x, V c) and finish(V joined, V count), on vectors of A. T is x's type, Y is y's.
+/// Op: identity<V>(), join(V, V), map(V x, V c) and finish(V joined, V divisor, V c), on vectors of A. T is x's type, Y is y's.
 template <class Op, class A, class T, class Y>
-CR_INLINE void reduce(Context& ctx, const TensorView& x, const TensorView* c, const TensorView& y) {
-  const Reduction plan = make_reduction(x, c, y);
+CR_INLINE void reduce(Context& ctx, const TensorView& x, const TensorView* c, const TensorView& y, double divisor = -1) {
+  Reduction plan = make_reduction(x, c, y);
+  if (divisor >= 0) plan.divisor = divisor;
   const T* from = static_cast<const T*>(x.data);
   const A* constants = c == nullptr ? nullptr : static_cast<const A*>(c->data);
   Y* to = static_cast<Y*>(y.data);
@@ -39,7 +41,7 @@ struct Plain {
     return x;
   }
   template <class V>
-  static V finish(V joined, V) {
+  static V finish(V joined, V, V) {
     return joined;
   }
 };

@@ -74,9 +74,9 @@ CR_INLINE Lanes<A> reduce_blocks(const Reduction& plan, const RowCut& cut, const
 }
 
 template <class Op, class A, class Y>
-CR_INLINE void store_result(Y* y, const Lanes<A>& lanes, int64_t count) {
+CR_INLINE void store_result(const Reduction& plan, const Lanes<A>& lanes, A c, Y* y) {
   const Vec<A> value = splat<Vec<A>>(fold_lanes<Op, A>(lanes));
-  *y = static_cast<Y>(Op::finish(value, splat<Vec<A>>(static_cast<A>(count)))[0]);
+  *y = static_cast<Y>(Op::finish(value, splat<Vec<A>>(static_cast<A>(plan.divisor)), splat<Vec<A>>(c))[0]);
 }
 
 template <class Op, class A, class T, class Y>
@@ -89,7 +89,8 @@ CR_INLINE void reduce_rows(Context& ctx, const Reduction& plan, const T* x, cons
     parallel_range(ctx, plan.outputs, grain, [&](int64_t begin, int64_t end) {
       Position at = position_at(kept, kept.rank, begin);
       for (int64_t i = begin; i < end; ++i, advance(kept, kept.rank, at)) {
-        store_result<Op, A>(y + at.y, reduce_blocks<Op, A>(plan, cut, x + at.x, c == nullptr ? A{} : c[at.c], 0, cut.blocks), plan.count);
+        const A constant = c == nullptr ? A{} : c[at.c];
+        store_result<Op, A>(plan, reduce_blocks<Op, A>(plan, cut, x + at.x, constant, 0, cut.blocks), constant, y + at.y);
       }
     });
     return;
@@ -107,7 +108,7 @@ CR_INLINE void reduce_rows(Context& ctx, const Reduction& plan, const T* x, cons
     BlockTree<Op, A> tree;
     tree.pushed = 0;
     for (int64_t s = 0; s < segments; ++s) tree_push(tree, parts[i * segments + s]);
-    store_result<Op, A>(y + at.y, tree_total(tree), plan.count);
+    store_result<Op, A>(plan, tree_total(tree), c == nullptr ? A{} : c[at.c], y + at.y);
   }
 }
 

@@ -10,7 +10,7 @@ struct Mean : JoinSum {
     return x;
   }
   template <class V>
-  static V finish(V sum, V count) {
+  static V finish(V sum, V count, V) {
     return sum / count;
   }
 };
