@@ -77,7 +77,12 @@ export async function predict(plan: Plan, { images }: Images): Promise<number[]>
   const size = 500;
   for (let begin = 0; begin < count; begin += size) {
     const batch = scope(() =>
-      noGrad(() => plan.model.call(plan.prepare(images.narrow(0, begin, Math.min(size, count - begin)))).topk(1).indices.squeeze(1)),
+      noGrad(() =>
+        plan.model
+          .call(plan.prepare(images.narrow(0, begin, Math.min(size, count - begin))))
+          .topk(1)
+          .indices.squeeze(1),
+      ),
     );
     for (const label of await batch.data()) predicted.push(Number(label));
     batch.dispose();

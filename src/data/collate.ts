@@ -13,7 +13,7 @@ export type Collated<Item> = Item extends Tensor | number | boolean | Float32Arr
       : never;
 
 /**
- * Items as one batch: tensors are stacked, numbers give [n] (f32; i32 when all are whole), typed arrays [n, length], strings stay an array. Throws ArgumentError on anything else and on
+ * Items as one batch: tensors are stacked, numbers give [n] f32 (labels: use a typed array, or a collate function), typed arrays [n, length], strings stay an array. Throws ArgumentError on anything else and on
  * items that differ in form.
  */
 export function collate<Item>(items: readonly Item[]): Collated<Item> {
@@ -56,7 +56,7 @@ function every<T>(items: readonly unknown[], where: string, fits: (item: unknown
 }
 
 function numbers(values: readonly number[]): Tensor {
-  return fromArray(values, [values.length], { dtype: values.every(Number.isInteger) ? 'i32' : 'f32' });
+  return fromArray(values, [values.length], { dtype: 'f32' });
 }
 
 type RowArray = Float32Array | Float64Array | Int32Array | BigInt64Array | Uint8Array;

@@ -1,7 +1,9 @@
+import { zeros } from '../create/fill.js';
 import { fromArray } from '../create/tensor.js';
 import { ArgumentError, checkOptions } from '../errors.js';
 import { narrow } from '../ops/movement/slice.js';
 import { nextStream } from '../runtime/random.js';
+import { readAsync } from '../runtime/reader.js';
 import { scope } from '../runtime/scope.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { collate as defaultCollate, type Collated } from './collate.js';
@@ -81,6 +83,7 @@ export class DataLoader<Item, Batch = Collated<Item>> implements Iterable<Batch>
     const order = this.nextOrder();
     const take = this.taker(order);
     const ahead: (Batch | Promise<Batch>)[] = [];
+    const paced = pacer();
     for (let i = 0, next = 0; i < this.length; i++) {
       while (next < this.length && (next === i || (next <= i + this.prefetch && ahead.every((b) => b instanceof Promise)))) {
         const batch = take(next++);
@@ -89,6 +92,7 @@ export class DataLoader<Item, Batch = Collated<Item>> implements Iterable<Batch>
         ahead.push(batch);
       }
       yield await (ahead.shift() as Batch | Promise<Batch>);
+      await paced();
     }
   }
 
@@ -122,6 +126,21 @@ export class DataLoader<Item, Batch = Collated<Item>> implements Iterable<Batch>
         return dataset.take(narrow(indices, 0, begin, Math.min(this.batchSize, order.length - begin))) as Batch;
       }, 'DataLoader');
   }
+}
+
+/** Steps that a loop may be ahead of the engine. */
+const maxLead = 2;
+
+/**
+ * Lets a loop that reads nothing itself wait, without blocking, until the engine has come near: otherwise it would fill the command queue, and a full queue blocks the event loop.
+ */
+function pacer(): () => Promise<void> {
+  const probe = zeros([1]);
+  const reached: Promise<unknown>[] = [];
+  return async () => {
+    reached.push(readAsync(probe));
+    if (reached.length > maxLead) await reached.shift();
+  };
 }
 
 /** A seed from the generator of all random numbers, so that manualSeed decides it too. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ArgumentError, data, fromArray, manualSeed, ShapeError, tensor, type Tensor } from '../../src/index.js';
+import { ArgumentError, data, engine, fromArray, manualSeed, ShapeError, tensor, type Tensor } from '../../src/index.js';
 
 const { ArrayDataset, DataLoader, randomSplit, Subset, TensorDataset } = data;
 
@@ -85,7 +85,7 @@ describe('DataLoader', () => {
       [1, 2],
       [3, 4],
     ]);
-    expect([batch?.y.dtype, await batch?.y.toArray()]).toEqual(['i32', [0, 1]]);
+    expect([batch?.y.dtype, await batch?.y.toArray()]).toEqual(['f32', [0, 1]]);
     expect(batch?.name).toEqual(['a', 'b']);
     expect(await batch?.t.toArray()).toEqual([[1], [2]]);
   });
@@ -111,6 +111,16 @@ describe('DataLoader', () => {
     expect(seen).toEqual([0, 1, 2, 3, 4]);
     expect(most).toBe(3);
     expect(() => [...new DataLoader(dataset)]).toThrow(/DataLoader: this dataset answers with promises: use `for await`/);
+  });
+
+  it('lets the event loop turn in a loop that reads nothing', async () => {
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const big = fromArray(new Float32Array(1 << 20), [64, 1 << 14]);
+    for await (const [x] of new DataLoader(new TensorDataset(big), { batchSize: 1 })) for (let i = 0; i < 20; i++) x.exp().sum();
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(0);
+    expect(engine.stats().queued).toBeLessThan(1 << 16);
   });
 
   it('rejects impossible options and says what is possible', () => {
