@@ -41,18 +41,19 @@ struct PhiloxWords {
 CR_INLINE PhiloxWords philox(const RandomStream& random, uint64_t first) {
   VU64 steps;
   for (int i = 0; i < kLanes<uint64_t>; ++i) steps[i] = static_cast<uint64_t>(i);
-  // Words of the counter, each in the lower half of a lane; what stands above them is never read.
+  // Words of the counter and of the key, each in the lower half of a lane; what stands above them is never read.
   const VU64 block = splat<VU64>(first) + steps;
   VU64 c0 = block, c1 = block >> 32, c2 = splat<VU64>(random.stream), c3 = c2 >> 32;
-  uint32_t k0 = static_cast<uint32_t>(random.seed), k1 = static_cast<uint32_t>(random.seed >> 32);
+  VU64 k0 = splat<VU64>(random.seed), k1 = k0 >> 32;
+#pragma GCC unroll 10
   for (int round = 0; round < 10; ++round) {
     const VU64 p0 = mul_low_halves(c0, splat<VU64>(0xD2511F53u)), p1 = mul_low_halves(c2, splat<VU64>(0xCD9E8D57u));
-    c0 = (p1 >> 32) ^ c1 ^ splat<VU64>(k0);
-    c2 = (p0 >> 32) ^ c3 ^ splat<VU64>(k1);
+    c0 = (p1 >> 32) ^ c1 ^ k0;
+    c2 = (p0 >> 32) ^ c3 ^ k1;
     c1 = p1;
     c3 = p0;
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
+    k0 += splat<VU64>(0x9E3779B9u);
+    k1 += splat<VU64>(0xBB67AE85u);
   }
   const VU64 mask = splat<VU64>(0xffffffffu);
   const VU64 front = (c0 & mask) | (c1 << 32), back = (c2 & mask) | (c3 << 32);

@@ -20,6 +20,23 @@ struct Accumulator<int64_t> {
   using type = uint64_t;
 };
 
+/// to = sums += from, for n lines side by side.
+template <class T, class A>
+CR_INLINE void add_side_by_side(A* sums, const T* from, T* to, int64_t n) {
+  constexpr int64_t lanes = kLanes<A>;
+  typedef typename VecType<T, lanes* static_cast<int>(sizeof(T))>::type Part;  // as many T as a register has A
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    Part part;
+    std::memcpy(&part, from + i, sizeof part);
+    const Vec<A> sum = load(sums + i) + __builtin_convertvector(part, Vec<A>);
+    store(sums + i, sum);
+    part = __builtin_convertvector(sum, Part);
+    std::memcpy(to + i, &part, sizeof part);
+  }
+  for (; i < n; ++i) to[i] = static_cast<T>(sums[i] += static_cast<A>(from[i]));
+}
+
 inline constexpr int64_t kLineTile = 128;  // lines that lie side by side
 inline constexpr int64_t kFewLines = 4;    // lines far from each other: more of them could share a set of the cache
 
@@ -43,6 +60,10 @@ void cumsum(Context& ctx, const Args& args) {
           const int64_t at = reverse ? size - 1 - k : k;
           const T* from = static_cast<const T*>(x.data) + offsets[1] + done * lx + at * x.strides[axis];
           T* to = static_cast<T*>(y.data) + offsets[0] + done * ly + at * y.strides[axis];
+          if (ly == 1 && lx == 1) {
+            add_side_by_side(sums, from, to, n);
+            continue;
+          }
           for (int64_t i = 0; i < n; ++i) to[i * ly] = static_cast<T>(sums[i] += static_cast<A>(from[i * lx]));
         }
       }
