@@ -11,8 +11,8 @@ namespace chainrule {
 
 namespace {
 constexpr size_t kAlwaysGranted = size_t{4} << 20;  // tensors may fill the budget; that must not stop a sum
-constexpr size_t kLargest = size_t{1} << 48;  // anything above is a size that went wrong
-}
+constexpr size_t kLargest = size_t{1} << 48;        // anything above is a size that went wrong
+}  // namespace
 
 Scratch::Buffer::Buffer(size_t bytes) : bytes_(bytes) {
   if (bytes <= kAlwaysGranted) {
