@@ -128,3 +128,11 @@ test('large images are cut into rows, large batches into images, for 1 and 3 thr
     ).toBe('');
   }
 });
+
+test('strides and dilations far beyond the image work', () => {
+  const draw = new Integers(8);
+  const base = { x: [2, 2, 9, 11], w: [3, 2, 2, 3], stride: [1, 1], padding: [0, 0], dilation: [1, 1], groups: 1 } as const;
+  expect(compare(draw, { ...base, stride: [1000, 7] }, 'f32')).toBe('');
+  expect(compare(draw, { ...base, stride: [5, 1_000_000], padding: [3, 20] }, 'f32')).toBe('');
+  expect(compare(draw, { ...base, dilation: [50, 40], padding: [30, 50] }, 'f32')).toBe('');
+});

@@ -20,6 +20,8 @@ CR_INLINE Phase make_phase(const ConvAxis& a, int64_t offset) {
   p.end = a.in + a.pad <= offset ? 0 : ceil_div(a.in + a.pad - offset, a.stride);
   return p;
 }
+/// Phases that any pixel of x can have.
+CR_INLINE int64_t phase_count(const ConvAxis& a) { return min_of(a.stride, a.in + a.pad); }
 /// Rows that the farthest tap looks back.
 CR_INLINE int64_t reach(const ConvAxis& a) { return (a.taps - 1) * a.dilation / a.stride; }
 
@@ -65,10 +67,11 @@ void conv2d_grad_input(Context& ctx, const Args& args) {
   const Planes planes{{windows.rows_each + reach(s.h), 1, 1, 0, s.h.out}, across};
   const int64_t plane = plane_size(planes), image_size = s.out_channels * plane;
 
-  PhasePair<T>* pairs = scratch<PhasePair<T>>(ctx, s.h.stride * s.w.stride);
-  for (int64_t a = 0; a < s.h.stride; ++a) {
-    for (int64_t b = 0; b < s.w.stride; ++b) {
-      PhasePair<T>& p = pairs[a * s.w.stride + b];
+  const int64_t phases_h = phase_count(s.h), phases_w = phase_count(s.w);
+  PhasePair<T>* pairs = scratch<PhasePair<T>>(ctx, phases_h * phases_w);
+  for (int64_t a = 0; a < phases_h; ++a) {
+    for (int64_t b = 0; b < phases_w; ++b) {
+      PhasePair<T>& p = pairs[a * phases_w + b];
       p = {make_phase(s.h, a), make_phase(s.w, b), 0, nullptr, nullptr};
       p.k = s.out_channels * p.h.count * p.w.count;
       p.weight = scratch<T>(ctx, s.groups * s.in_channels * p.k);
@@ -87,7 +90,7 @@ void conv2d_grad_input(Context& ctx, const Args& args) {
     Planes own = planes;
     own.h.first = q_first - reach(s.h);
     copy_planes(own, gy, at.image, at.images, group * s.out_channels, s.out_channels, padded);
-    for (int64_t i = 0; i < s.h.stride * s.w.stride; ++i) {
+    for (int64_t i = 0; i < phases_h * phases_w; ++i) {
       const PhasePair<T>& p = pairs[i];
       const int64_t row = max_of(q_first, p.h.begin), rows = min_of(q_first + at.rows, p.h.end) - row;
       const int64_t cols = p.w.end - p.w.begin;

@@ -20,9 +20,12 @@ struct ConvShape {
 /// Names of the numeric parameters, in order.
 inline constexpr const char* kConvParams = "strideH,strideW,padH,padW,dilationH,dilationW,groups";
 
+inline constexpr int64_t kMaxConvParam = int64_t{1} << 30;  // products of two stay exact
+
 CR_INLINE ConvAxis conv_axis(int64_t in, int64_t out, int64_t taps, const double* params) {
   const ConvAxis axis{in, out, taps, static_cast<int64_t>(params[0]), static_cast<int64_t>(params[2]), static_cast<int64_t>(params[4])};
-  CR_CHECK(axis.stride >= 1 && axis.dilation >= 1 && axis.pad >= 0 && taps >= 1);
+  for (int i = 0; i < 6; i += 2) CR_CHECK(params[i] >= 0 && params[i] <= kMaxConvParam);
+  CR_CHECK(axis.stride >= 1 && axis.dilation >= 1 && taps >= 1 && taps <= kMaxConvParam);
   const int64_t room = in + 2 * axis.pad - axis.dilation * (taps - 1) - 1;
   CR_CHECK(room >= 0 && out == room / axis.stride + 1);
   return axis;
@@ -32,8 +35,8 @@ CR_INLINE ConvShape conv_shape(const TensorView& x, const TensorView& weight, co
   CR_CHECK(x.rank == 4 && weight.rank == 4 && y.rank == 4);
   ConvShape s;
   s.batch = x.shape[0];
+  CR_CHECK(params[6] >= 1 && params[6] <= kMaxConvParam);
   s.groups = static_cast<int64_t>(params[6]);
-  CR_CHECK(s.groups >= 1);
   s.in_channels = weight.shape[1];
   s.out_channels = weight.shape[0] / s.groups;
   CR_CHECK(x.shape[1] == s.in_channels * s.groups && weight.shape[0] == s.out_channels * s.groups);

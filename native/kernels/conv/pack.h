@@ -121,7 +121,6 @@ struct UnfoldedA {
     for (int64_t r = 0; r < rows; ++r) {
       const T* from = padded + taps[i + r];
       T* to = buffer + r * ld;
-#pragma GCC unroll 4
       for (int64_t n = 0; n < found; ++n) store(to + moves[n].at, load(from + moves[n].from));
     }
     return {buffer, ld, 1};

@@ -32,7 +32,8 @@ CR_INLINE int64_t padded_room(int64_t elements) {
 
 /// Planes that `rows` output rows beginning with `row` read in the forward direction.
 CR_INLINE PlaneAxis plane_axis(const ConvAxis& a, int64_t row, int64_t rows) {
-  return {rows + (a.taps - 1) * a.dilation / a.stride, a.taps == 1 ? 1 : a.stride, a.stride, row * a.stride - a.pad, a.in};
+  return {rows + (a.taps - 1) * a.dilation / a.stride, min_of(a.stride, (a.taps - 1) * a.dilation + 1), a.stride, row * a.stride - a.pad,
+          a.in};
 }
 
 /// Zeros in to[begin..end), whole vectors at a time: may write past the end.

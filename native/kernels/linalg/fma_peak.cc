@@ -1,6 +1,6 @@
 #include "core/error.h"
+#include "kernels/linalg/gemm/micro.h"
 #include "simd/parallel.h"
-#include "simd/vec.h"
 
 namespace chainrule::CR_ISA {
 
@@ -19,15 +19,12 @@ void fma_peak(Context& ctx, const Args& args) {
     using V = Vec<T>;
     const V scale = splat<V>(T(0.5)), step = splat<V>(T(1) + T(unit));
     V sum[kChains];
-#pragma GCC unroll 12
-    for (int i = 0; i < kChains; ++i) sum[i] = splat<V>(T(i));
+    CR_UNROLL for (int i = 0; i < kChains; ++i) sum[i] = splat<V>(T(i));
     for (int64_t r = 0; r < rounds; ++r) {
-#pragma GCC unroll 12
-      for (int i = 0; i < kChains; ++i) sum[i] = fma(sum[i], scale, step);
+      CR_UNROLL for (int i = 0; i < kChains; ++i) sum[i] = fma(sum[i], scale, step);
     }
     V total = {};
-#pragma GCC unroll 12
-    for (int i = 0; i < kChains; ++i) total += sum[i];
+    CR_UNROLL for (int i = 0; i < kChains; ++i) total += sum[i];
     to[unit * y.strides[0]] = total[0];
   });
 }

@@ -25,9 +25,12 @@ export interface ConvAttrs {
 
 export const convParams = ['strideH', 'strideW', 'padH', 'padW', 'dilationH', 'dilationW', 'groups'];
 
+/** kMaxConvParam of the kernels. */
+const maxParam = 2 ** 30;
+
 function pair(op: string, name: string, value: Pair, low: number): readonly [number, number] {
   const both: readonly [number, number] = typeof value === 'number' ? [value, value] : value;
-  const fits = Array.isArray(both) && both.length === 2 && both.every((n) => Number.isSafeInteger(n) && n >= low);
+  const fits = Array.isArray(both) && both.length === 2 && both.every((n) => Number.isSafeInteger(n) && n >= low && n <= maxParam);
   if (fits) return both;
   throw new ArgumentError(op, `${name} must be a whole number >= ${low} or a pair of them, got ${JSON.stringify(value)}`);
 }

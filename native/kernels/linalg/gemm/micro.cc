@@ -1,12 +1,5 @@
 #include "kernels/linalg/gemm/micro.h"
 
-// The accumulators stay in registers only if every loop over them is unrolled before the compiler looks at the array.
-#if defined(__clang__)
-#define CR_UNROLL _Pragma("unroll")
-#else
-#define CR_UNROLL _Pragma("GCC unroll 16")
-#endif
-
 namespace chainrule::CR_ISA {
 
 template <class T, int Rows, int Vecs>
@@ -18,7 +11,7 @@ void multiply(const TileArgs<T>& tile) {
   const T* b = tile.b;
   const int64_t a_row = tile.a_row, a_k = tile.a_k, b_k = tile.b_k;
   CR_UNROLL for (int g = 0; g < groups; ++g) group[g] = tile.a + 3 * g * a_row;
-  V sum[Rows][Vecs];
+  V sum[Rows][Vecs];  // stays in registers only if every loop over it is unrolled before the compiler looks at the array
   CR_UNROLL for (int i = 0; i < Rows; ++i) { CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = V{}; }
   for (int64_t k = tile.k; k > 0; --k) {
     V row[Vecs];

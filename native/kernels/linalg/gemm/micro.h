@@ -6,6 +6,13 @@
 // width of the vectors, so every path and every instruction set with fma gives the same bits.
 #include "simd/vec.h"
 
+/// Before a loop of at most 16 steps over an array of vectors: unrolled early, so that the array can live in registers.
+#if defined(__clang__)
+#define CR_UNROLL _Pragma("unroll")
+#else
+#define CR_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 namespace chainrule::CR_ISA {
 
 #if defined(__AVX512F__)
