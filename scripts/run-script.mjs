@@ -2,7 +2,7 @@
 // `*.ts` files directly in the folder. What follows `--` goes to each program.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { constants } from 'node:os';
 
 import { root } from './lib/paths.mjs';
@@ -13,22 +13,21 @@ const names = separator < 0 ? rest : rest.slice(0, separator);
 const options = separator < 0 ? [] : rest.slice(separator + 1);
 
 const path = join(root, folder);
-const available = existsSync(path)
-  ? readdirSync(path)
-      .filter((file) => file.endsWith('.ts'))
-      .map((file) => basename(file, '.ts'))
-  : [];
-const unknown = names.filter((name) => !available.includes(name));
-if (unknown.length > 0 || available.length === 0) {
-  console.error(`${folder}: there is no ${unknown.join(', ') || 'program'}; there are: ${available.sort().join(', ') || 'none'}`);
+const files = existsSync(path) ? readdirSync(path).filter((file) => file.endsWith('.ts')) : [];
+/** Program by name; `matmul` is matmul.bench.ts. */
+const programs = new Map(files.sort().map((file) => [file.replace(/(\.bench)?\.ts$/, ''), file]));
+const unknown = names.filter((name) => !programs.has(name));
+if (unknown.length > 0 || programs.size === 0) {
+  console.error(`${folder}: there is no ${unknown.join(', ') || 'program'}; there are: ${[...programs.keys()].join(', ') || 'none'}`);
   process.exit(2);
 }
 
 // An interrupt from the terminal reaches the program too, and it may have something to save; this process only waits for it.
 process.on('SIGINT', () => undefined);
 let status = 0;
-for (const name of names.length > 0 ? names : available.sort()) {
-  const run = spawnSync(process.execPath, ['--import', 'tsx', join(path, `${name}.ts`), ...options], { cwd: root, stdio: 'inherit' });
+for (const name of names.length > 0 ? names : programs.keys()) {
+  const program = join(path, programs.get(name));
+  const run = spawnSync(process.execPath, ['--import', 'tsx', program, ...options], { cwd: root, stdio: 'inherit' });
   status ||= run.status ?? 128 + (run.signal === null ? 0 : constants.signals[run.signal]);
 }
 process.exit(status);
