@@ -66,7 +66,7 @@ function rate(count: number, started: number): string {
 
 /** How many rows of logits have their largest value at the label. logits [N, C], labels [N] -> []. */
 function countHits(logits: Tensor, labels: Tensor): Tensor {
-  return scope(() => noGrad(() => logits.topk(1).indices.squeeze(1).eq(labels.to('i64')).to('f32').sum()));
+  return scope(() => noGrad(() => logits.argmax({ axis: 1 }).eq(labels.to('i64')).to('f32').sum()));
 }
 
 /** Predicted classes of all images, in batches, without a graph. */
