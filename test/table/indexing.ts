@@ -301,7 +301,7 @@ export const indexing = [
       { call: () => embedding(integers([0]), zeros([3])), message: /embedding: weight \[3\] must be \[rows, columns\]/ },
       {
         call: () => embedding(integers([0, 3]), zeros([3, 2])).dataSync(),
-        message: /embedding: index 3 is out of range for axis 0 of size 3/,
+        message: /embedding: index 3 is out of range for axis 0 of size 3 \(element 1\)/,
       },
       {
         call: () => embedding(integers([0]), zeros([3, 2]), { paddingIdx: 3 }),

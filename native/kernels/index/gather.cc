@@ -39,7 +39,7 @@ void gather_typed(Context& ctx, const Args& args) {
       const T* source = from + offsets[2];
       for (int64_t i = 0; i < n; ++i) {
         const int64_t k = p[i * si];
-        if (static_cast<uint64_t>(k) >= static_cast<uint64_t>(size)) fail_index(k, axis, size, at + i);
+        if (static_cast<uint64_t>(k) >= static_cast<uint64_t>(size)) fail_index(k, axis, size, own_number(index, at + i));
         if (si == 0) {
           gather_run<T, I>(row, sy, source, sx, k * step, n);
           break;

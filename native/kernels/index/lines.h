@@ -24,12 +24,26 @@ CR_INLINE int64_t line_grain(int64_t elements_per_line) {
   return lines < 16 ? 16 : lines / 16 * 16;
 }
 
-/// Element number, in row-major order, of position `along` on the axis in line number `line`.
+/// Number of the element at row-major position `flat` of an index, for messages: an index repeated along an axis (stride 0) counts once.
+CR_INLINE long long own_number(const TensorView& view, int64_t flat) {
+  int64_t number = 0, scale = 1;
+  for (int32_t d = view.rank - 1; d >= 0; --d) {
+    const int64_t at = flat % view.shape[d];
+    flat /= view.shape[d];
+    if (view.strides[d] == 0) continue;
+    number += at * scale;
+    scale *= view.shape[d];
+  }
+  return number;
+}
+
+/// As own_number, of position `along` on the axis in line number `line`.
 CR_INLINE long long element_number(const TensorView& view, int32_t axis, int64_t line, int64_t along) {
   int64_t number = 0, scale = 1;
   for (int32_t d = view.rank - 1; d >= 0; --d) {
     const int64_t at = d == axis ? along : line % view.shape[d];
     if (d != axis) line /= view.shape[d];
+    if (view.strides[d] == 0) continue;
     number += at * scale;
     scale *= view.shape[d];
   }
