@@ -59,7 +59,24 @@ export { softmax } from './norm/softmax.js';
 // loss
 export { crossEntropy, type CrossEntropyOptions } from './loss/cross-entropy.js';
 export { nllLoss, type NllLossOptions } from './loss/nll-loss.js';
+export {
+  bceWithLogits,
+  binaryCrossEntropy,
+  klDiv,
+  type BceWithLogitsOptions,
+  type BinaryCrossEntropyOptions,
+  type KlDivOptions,
+} from './loss/probability.js';
 export type { LossReduction } from './loss/reduction.js';
+export {
+  huberLoss,
+  l1Loss,
+  mseLoss,
+  smoothL1Loss,
+  type HuberLossOptions,
+  type LossOptions,
+  type SmoothL1LossOptions,
+} from './loss/regression.js';
 
 // movement
 export { clone, contiguous } from './movement/contiguous.js';

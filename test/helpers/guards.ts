@@ -6,7 +6,8 @@ import { bytes } from './calls.js';
 
 /** Every byte of unused memory: NaN in f32 and f64, -1 in whole numbers. */
 const poison = 0xff;
-const each = 8;
+/** Blocks of a size class: a composite's intermediates take some of them before its result does. */
+const each = 24;
 
 /**
  * Fills the free blocks that results of up to `largest` bytes will come from with poison, and holds every second one of them. After the op, `verify` throws if a held

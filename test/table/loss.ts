@@ -1,5 +1,21 @@
-import { crossEntropy, nllLoss, ones, tensor, zeros, type CrossEntropyOptions, type LossReduction, type Tensor } from '../../src/index.js';
-import { at, build, size, type Nd } from '../helpers/nd.js';
+import {
+  bceWithLogits,
+  binaryCrossEntropy,
+  crossEntropy,
+  huberLoss,
+  klDiv,
+  l1Loss,
+  mseLoss,
+  nllLoss,
+  ones,
+  smoothL1Loss,
+  tensor,
+  zeros,
+  type CrossEntropyOptions,
+  type LossReduction,
+  type Tensor,
+} from '../../src/index.js';
+import { at, build, size, zip, type Nd } from '../helpers/nd.js';
 import { row, type Draw } from './row.js';
 
 interface LabelAttrs {
@@ -77,6 +93,64 @@ function labels(values: readonly number[]): Tensor {
   return tensor(values, { dtype: 'i32' });
 }
 
+interface ElementAttrs {
+  readonly reduction?: LossReduction;
+  readonly delta?: number;
+  readonly beta?: number;
+  readonly logTarget?: boolean;
+}
+
+/** f of every element of x and target, times a third input where there is one, reduced. */
+function elementwise(f: (x: number, t: number, attrs: ElementAttrs) => number): (xs: readonly Nd[], attrs: ElementAttrs) => Nd {
+  return (xs, attrs) => {
+    const [x, target, weight] = xs as [Nd, Nd, Nd | undefined];
+    const single = zip(x, target, (a, b) => f(a, b, attrs));
+    const all = weight === undefined ? single : zip(single, weight, (a, b) => a * b);
+    if (attrs.reduction === 'none') return all;
+    const total = all.data.reduce((a, b) => a + b, 0);
+    return { shape: [], data: Float64Array.of(attrs.reduction === 'sum' ? total : total / all.data.length) };
+  };
+}
+
+/** Cases of a loss of x and target; `extra` goes to all of them. */
+function pairs(extra: ElementAttrs = {}): { shapes: number[][]; attrs: ElementAttrs }[] {
+  return [
+    { shapes: [[], []], attrs: extra },
+    {
+      shapes: [
+        [3, 5],
+        [3, 5],
+      ],
+      attrs: extra,
+    },
+    { shapes: [[41], [41]], attrs: { ...extra, reduction: 'sum' } },
+    {
+      shapes: [
+        [2, 3, 2],
+        [2, 3, 2],
+      ],
+      attrs: { ...extra, reduction: 'none' },
+    },
+    {
+      shapes: [
+        [0, 4],
+        [0, 4],
+      ],
+      attrs: { ...extra, reduction: 'sum' },
+    },
+  ];
+}
+const weighted = [
+  { shapes: [[3, 5], [3, 5], [5]], attrs: {} },
+  { shapes: [[3, 5], [3, 5], [5]], attrs: { reduction: 'none' as const } },
+];
+const probabilities: Draw[] = [
+  { low: 0.05, high: 0.95 },
+  { low: 0.05, high: 0.95 },
+  { low: 0.5, high: 2 },
+];
+const torchReduction = "reduction=a.get('reduction', 'mean')";
+
 export const losses = [
   row<LabelAttrs>({
     name: 'crossEntropy',
@@ -125,5 +199,112 @@ export const losses = [
       },
     ],
     bench: [{ shapes: [[256, 1000], [256]], attrs: {} }],
+  }),
+  row<ElementAttrs>({
+    name: 'mseLoss',
+    call: ([x, target], attrs) => mseLoss(x!, target!, attrs),
+    naive: elementwise((x, t) => (x - t) ** 2),
+    cases: pairs(),
+    torch: `F.mse_loss(x[0], x[1], ${torchReduction})`,
+    rejects: [
+      { call: () => mseLoss(zeros([2, 3]), zeros([3])), message: /mseLoss: x \[2,3\] and target \[3\] must have the same shape/ },
+      {
+        call: () => mseLoss(zeros([2]), zeros([2]), { reduction: 'average' as 'mean' }),
+        message: /mseLoss: reduction must be mean, sum or none, got average/,
+      },
+    ],
+  }),
+  row<ElementAttrs>({
+    name: 'l1Loss',
+    call: ([x, target], attrs) => l1Loss(x!, target!, attrs),
+    naive: elementwise((x, t) => Math.abs(x - t)),
+    cases: pairs(),
+    torch: `F.l1_loss(x[0], x[1], ${torchReduction})`,
+    rejects: [
+      { call: () => l1Loss(zeros([2, 3]), zeros([3])), message: /l1Loss: x \[2,3\] and target \[3\] must have the same shape/ },
+      { call: () => l1Loss(zeros([2]), tensor([1, 2], { dtype: 'i32' })), message: /l1Loss: target must be floating, got i32 \[2\]/ },
+    ],
+  }),
+  row<ElementAttrs>({
+    name: 'huberLoss',
+    call: ([x, target], attrs) => huberLoss(x!, target!, attrs),
+    naive: elementwise((x, t, { delta = 1 }) => (Math.abs(x - t) <= delta ? (x - t) ** 2 / 2 : delta * (Math.abs(x - t) - delta / 2))),
+    cases: [...pairs(), ...pairs({ delta: 0.5 })],
+    torch: `F.huber_loss(x[0], x[1], ${torchReduction}, delta=a.get('delta', 1.0))`,
+    rejects: [
+      { call: () => huberLoss(zeros([2, 3]), zeros([3])), message: /huberLoss: x \[2,3\] and target \[3\] must have the same shape/ },
+      { call: () => huberLoss(zeros([2]), zeros([2]), { delta: 0 }), message: /huberLoss: delta must be above 0, got 0/ },
+    ],
+  }),
+  row<ElementAttrs>({
+    name: 'smoothL1Loss',
+    call: ([x, target], attrs) => smoothL1Loss(x!, target!, attrs),
+    naive: elementwise((x, t, { beta = 1 }) =>
+      Math.abs(x - t) <= beta ? (beta === 0 ? 0 : (x - t) ** 2 / 2 / beta) : Math.abs(x - t) - beta / 2,
+    ),
+    cases: [...pairs(), ...pairs({ beta: 0.5 }), ...pairs({ beta: 0 })],
+    torch: `F.smooth_l1_loss(x[0], x[1], ${torchReduction}, beta=a.get('beta', 1.0))`,
+    rejects: [
+      { call: () => smoothL1Loss(zeros([2, 3]), zeros([3])), message: /smoothL1Loss: x \[2,3\] and target \[3\] must have the same shape/ },
+      { call: () => smoothL1Loss(zeros([2]), zeros([2]), { beta: -1 }), message: /smoothL1Loss: beta must not be negative, got -1/ },
+    ],
+  }),
+  row<ElementAttrs>({
+    name: 'bceWithLogits',
+    call: ([x, target, weight], attrs) =>
+      bceWithLogits(x!, target!, weight === undefined ? attrs : { ...attrs, weight, posWeight: weight }),
+    naive: (xs, attrs) => {
+      const [x, target, weight] = xs as [Nd, Nd, Nd | undefined];
+      const softplus = (v: number): number => Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v)));
+      const positive = zip(x, target, (a, t) => t * softplus(-a));
+      const negative = zip(x, target, (a, t) => (1 - t) * softplus(a));
+      const scaled = weight === undefined ? positive : zip(positive, weight, (a, w) => a * w);
+      const total = zip(scaled, negative, (a, b) => a + b);
+      return elementwise((a) => a)([total, total, ...(weight === undefined ? [] : [weight])], attrs);
+    },
+    cases: [...pairs(), ...weighted],
+    inputs: [
+      { low: -3, high: 3 },
+      { low: 0, high: 1 },
+      { low: 0.5, high: 2 },
+    ],
+    gradients: [0, 1],
+    torch: `F.binary_cross_entropy_with_logits(x[0], x[1], weight=x[2] if len(x) > 2 else None, pos_weight=x[2] if len(x) > 2 else None, ${torchReduction})`,
+    rejects: [
+      {
+        call: () => bceWithLogits(zeros([2, 3]), zeros([2])),
+        message: /bceWithLogits: x \[2,3\] and target \[2\] must have the same shape/,
+      },
+    ],
+  }),
+  row<ElementAttrs>({
+    name: 'binaryCrossEntropy',
+    call: ([x, target, weight], attrs) => binaryCrossEntropy(x!, target!, weight === undefined ? attrs : { ...attrs, weight }),
+    naive: elementwise((x, t) => -(t * Math.log(x) + (1 - t) * Math.log1p(-x))),
+    cases: [...pairs(), ...weighted],
+    inputs: probabilities,
+    gradients: [0],
+    torch: `F.binary_cross_entropy(x[0], x[1], weight=x[2] if len(x) > 2 else None, ${torchReduction})`,
+    rejects: [
+      {
+        call: () => binaryCrossEntropy(zeros([2, 3]), zeros([2])),
+        message: /binaryCrossEntropy: x \[2,3\] and target \[2\] must have the same shape/,
+      },
+    ],
+  }),
+  row<ElementAttrs>({
+    name: 'klDiv',
+    call: ([x, target], attrs) => klDiv(x!, target!, attrs),
+    naive: elementwise((x, t, { logTarget = false }) => (logTarget ? Math.exp(t) * (t - x) : t * (Math.log(t) - x))),
+    cases: [...pairs(), ...pairs({ logTarget: true })],
+    inputs: probabilities,
+    torch: `F.kl_div(x[0], x[1], ${torchReduction}, log_target=a.get('logTarget', False))`,
+    rejects: [
+      { call: () => klDiv(zeros([2, 3]), zeros([2])), message: /klDiv: x \[2,3\] and target \[2\] must have the same shape/ },
+      {
+        call: () => klDiv(zeros([]), zeros([]), { reduction: 'batchmean' }),
+        message: /klDiv: reduction batchmean needs a batch axis, x is a scalar/,
+      },
+    ],
   }),
 ];

@@ -1,6 +1,8 @@
 import { formatShape, sameShape } from '../../core/shape.js';
 import { ArgumentError, ShapeError } from '../../errors.js';
 import type { Tensor } from '../../tensor/tensor.js';
+import { checkTensor } from '../elementwise/unary.js';
+import { floating } from '../op.js';
 import { mean } from '../reduce/mean.js';
 import { sum } from '../reduce/sum.js';
 
@@ -20,8 +22,12 @@ export function reduceLoss(losses: Tensor, reduction: LossReduction): Tensor {
   return reduction === 'sum' ? sum(losses) : mean(losses);
 }
 
-/** Throws ShapeError unless x and the target have one shape: losses do not broadcast. */
+/** Throws unless x and the target are floating and have one shape: losses do not broadcast. */
 export function checkTarget(op: string, x: Tensor, target: Tensor): void {
+  checkTensor(op, x);
+  checkTensor(op, target, 'target');
+  floating(op, x);
+  floating(op, target, 'target');
   if (!sameShape(x.shape, target.shape))
     throw new ShapeError(op, `x ${formatShape(x.shape)} and target ${formatShape(target.shape)} must have the same shape`);
 }

@@ -1,0 +1,73 @@
+import { ArgumentError, checkOptions } from '../../errors.js';
+import { scope } from '../../runtime/scope.js';
+import type { Tensor } from '../../tensor/tensor.js';
+import { le } from '../elementwise/comparison.js';
+import { div } from '../elementwise/div.js';
+import { mul } from '../elementwise/mul.js';
+import { abs } from '../elementwise/sign.js';
+import { square } from '../elementwise/sqrt.js';
+import { sub } from '../elementwise/sub.js';
+import { checkNumber } from '../elementwise/unary.js';
+import { where } from '../elementwise/where.js';
+import { checkReduction, checkTarget, reduceLoss, type LossReduction } from './reduction.js';
+
+export interface LossOptions {
+  /** mean (the default), sum, or none: one loss for each element. */
+  readonly reduction?: LossReduction;
+}
+
+/** Mean of (x - target)^2. x [...] and target [...] floating, of one shape -> [], or [...] for reduction none. Throws ShapeError, DTypeError or ArgumentError. */
+export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  return elementLoss('mseLoss', x, target, options, () => square(sub(x, target)));
+}
+
+/** Mean of |x - target|. x [...] and target [...] floating, of one shape -> [], or [...] for reduction none. Throws ShapeError, DTypeError or ArgumentError. */
+export function l1Loss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  return elementLoss('l1Loss', x, target, options, () => abs(sub(x, target)));
+}
+
+export interface HuberLossOptions extends LossOptions {
+  /** Where the parabola becomes a line, > 0; default 1. */
+  readonly delta?: number;
+}
+
+/**
+ * Mean of d^2 / 2 where |d| = |x - target| <= delta, delta (|d| - delta / 2) elsewhere (Huber 1964). x [...] and target [...] floating, of one shape -> [],
+ * or [...] for reduction none. Throws ShapeError, DTypeError or ArgumentError.
+ */
+export function huberLoss(x: Tensor, target: Tensor, { delta = 1, ...options }: HuberLossOptions = {}): Tensor {
+  checkNumber('huberLoss', 'delta', delta);
+  if (delta <= 0) throw new ArgumentError('huberLoss', `delta must be above 0, got ${delta}`);
+  return elementLoss('huberLoss', x, target, options, () => huber(x, target, delta));
+}
+
+export interface SmoothL1LossOptions extends LossOptions {
+  /** Where the parabola becomes a line, >= 0; 0 makes it l1Loss. Default 1. */
+  readonly beta?: number;
+}
+
+/**
+ * Mean of d^2 / (2 beta) where |d| = |x - target| <= beta, |d| - beta / 2 elsewhere: huberLoss / beta (Girshick 2015, arXiv:1504.08083).
+ * x [...] and target [...] floating, of one shape -> [], or [...] for reduction none. Throws ShapeError, DTypeError or ArgumentError.
+ */
+export function smoothL1Loss(x: Tensor, target: Tensor, { beta = 1, ...options }: SmoothL1LossOptions = {}): Tensor {
+  checkNumber('smoothL1Loss', 'beta', beta);
+  if (beta < 0) throw new ArgumentError('smoothL1Loss', `beta must not be negative, got ${beta}`);
+  return elementLoss('smoothL1Loss', x, target, options, () => (beta === 0 ? abs(sub(x, target)) : div(huber(x, target, beta), beta)));
+}
+
+/** The losses of single elements. */
+function huber(x: Tensor, target: Tensor, delta: number): Tensor {
+  const difference = sub(x, target);
+  const distance = abs(difference);
+  return where(le(distance, delta), mul(square(difference), 0.5), mul(sub(distance, delta / 2), delta));
+}
+
+/** Checks what all losses of two tensors check, and reduces the losses of single elements. */
+export function elementLoss(op: string, x: Tensor, target: Tensor, options: LossOptions, losses: () => Tensor): Tensor {
+  checkOptions(op, options, ['reduction']);
+  const { reduction = 'mean' } = options;
+  checkReduction(op, reduction);
+  checkTarget(op, x, target);
+  return scope(() => reduceLoss(losses(), reduction), `${op}()`);
+}
