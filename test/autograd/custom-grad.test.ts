@@ -115,6 +115,8 @@ describe('customGrad', () => {
       });
     };
     step();
+    globalThis.gc?.();
+    engine.trim();
     const before = engine.stats();
     step();
     expect(engine.stats().liveBytes).toBe(before.liveBytes);
