@@ -14,7 +14,7 @@ void linear(Context& ctx, const Args& args) {
   p.b = static_cast<const T*>(weight.data);
   p.c = static_cast<T*>(y.data);
   p.bias = static_cast<const T*>(bias.data);
-  p.bias_stride = bias.strides[0];
+  p.bias_col = bias.strides[0];
   p.m = 1;
   p.n = weight.shape[0];
   p.k = weight.shape[1];

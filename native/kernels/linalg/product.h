@@ -8,12 +8,14 @@
 
 namespace chainrule::CR_ISA {
 
+inline constexpr int64_t kFlatRows = 16;
+
 template <class T>
 struct Product {
   const T *a, *b;
   T* c;
   const T* bias = nullptr;
-  int64_t bias_stride = 0;
+  int64_t bias_row = 0, bias_col = 0;
   int64_t m, n, k;
   int64_t a_row, a_k, b_k, b_col, c_row, c_col;
   int32_t batch_rank = 0;
@@ -88,6 +90,31 @@ CR_INLINE void fold_batch_into_rows(Product<T>& p) {
   }
 }
 
+/// For few rows, c^T = b^T a^T instead: b would have to be transposed while packing, to be read by one or two slivers only; as the left
+/// factor it is read where it lies. Each element is the same chain of fma, so the bits are the same.
+template <class T>
+CR_INLINE void exchange_when_flat(Product<T>& p) {
+  if (p.m > kFlatRows || p.n < 4 * p.m || p.b_k != 1 || p.b_col == 1) return;
+  Product<T> q = p;
+  q.a = p.b;
+  q.b = p.a;
+  q.m = p.n;
+  q.n = p.m;
+  q.a_row = p.b_col;
+  q.a_k = p.b_k;
+  q.b_k = p.a_k;
+  q.b_col = p.a_row;
+  q.c_row = p.c_col;
+  q.c_col = p.c_row;
+  q.bias_row = p.bias_col;
+  q.bias_col = p.bias_row;
+  for (int32_t d = 0; d < p.batch_rank; ++d) {
+    q.a_batch[d] = p.b_batch[d];
+    q.b_batch[d] = p.a_batch[d];
+  }
+  p = q;
+}
+
 /// Operands of one matrix of the batch.
 template <class T>
 struct Offsets {
@@ -110,6 +137,7 @@ CR_INLINE Offsets<T> batch_offsets(const Product<T>& p, int64_t index) {
 template <class T>
 void run_product(Context& ctx, Product<T> p) {
   fold_batch_into_rows(p);
+  exchange_when_flat(p);
   int64_t batch = 1;
   for (int32_t d = 0; d < p.batch_rank; ++d) batch *= p.batch_shape[d];
   if (p.m == 0 || p.n == 0 || batch == 0) return;
@@ -125,7 +153,7 @@ void run_product(Context& ctx, Product<T> p) {
     for (int64_t i = begin; i < end; ++i) {
       const Offsets<T> at = batch_offsets(p, i);
       multiply_block(rect, p.k, StridedA<T>{p.a + at.a, p.a_row, p.a_k}, StridedB<T>{p.b + at.b, p.b_k, p.b_col},
-                     StridedC<T>{p.c + at.c, p.c_row, p.c_col, p.bias, p.bias_stride}, buffer);
+                     StridedC<T>{p.c + at.c, p.c_row, p.c_col, p.bias, p.bias_row, p.bias_col}, buffer);
     }
   });
 }

@@ -58,6 +58,8 @@ struct Rect {
   int64_t row, rows, col, cols;
 };
 
+inline constexpr int64_t kPrefetchK = 128;  // in less time than this nothing arrives
+
 /// One tile of C, for one block of k.
 template <class T, class C>
 CR_INLINE void multiply_one(const Sliver<T>& a, const Panel<T>& b, int64_t k, const C& c, const Rect& at, bool first, bool last,
@@ -70,6 +72,11 @@ CR_INLINE void multiply_one(const Sliver<T>& a, const Panel<T>& b, int64_t k, co
     if (!first) c.read(buffer, at.row, at.col, at.rows, at.cols);
   }
   T* to = direct != nullptr ? direct : buffer;
+  if (direct != nullptr && k >= kPrefetchK) {  // C is read and written after the product: let it come from L2 or L3 meanwhile
+    for (int64_t r = 0; r < at.rows; ++r) {
+      for (int64_t v = 0; v < vecs; ++v) __builtin_prefetch(to + r * row_stride + v * kLanes<T>);
+    }
+  }
   multiply_tile(at.rows, vecs, TileArgs<T>{k, a.a, a.row, a.k, b.b, b.k, to, row_stride, !first});
   if (last) c.finish(to, row_stride, at.row, at.col, at.rows, at.cols);
   if (direct == nullptr) c.write(buffer, at.row, at.col, at.rows, at.cols);

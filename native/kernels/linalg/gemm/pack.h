@@ -127,13 +127,13 @@ struct StridedB {
   }
 };
 
-/// Element (i, j) is data[i * row + j * col]; a bias of one number a column is added at the end unless it is nullptr.
+/// Element (i, j) is data[i * row + j * col]; bias[i * bias_row + j * bias_col] is added at the end unless bias is nullptr.
 template <class T>
 struct StridedC {
   T* data;
   int64_t row, col;
   const T* bias = nullptr;
-  int64_t bias_stride = 0;
+  int64_t bias_row = 0, bias_col = 0;
 
   T* at(int64_t i, int64_t j, int64_t cols, int64_t whole, int64_t& row_stride) const {
     row_stride = row;
@@ -149,12 +149,16 @@ struct StridedC {
       for (int64_t c = 0; c < cols; ++c) data[(i + r) * row + (j + c) * col] = tile[r * kTileCols<T> + c];
     }
   }
-  void finish(T* tile, int64_t row_stride, int64_t, int64_t j, int64_t rows, int64_t cols) const {
+  void finish(T* tile, int64_t row_stride, int64_t i, int64_t j, int64_t rows, int64_t cols) const {
     if (bias == nullptr) return;
     for (int64_t c = 0; c < cols; c += kLanes<T>) {  // a tile always has room for whole vectors
       Vec<T> add = {};
-      for (int64_t l = 0; l < kLanes<T> && c + l < cols; ++l) add[l] = bias[(j + c + l) * bias_stride];
-      for (int64_t r = 0; r < rows; ++r) store(tile + r * row_stride + c, load(tile + r * row_stride + c) + add);
+      for (int64_t r = 0; r < rows; ++r) {
+        if (r == 0 || bias_row != 0) {
+          for (int64_t l = 0; l < kLanes<T> && c + l < cols; ++l) add[l] = bias[(i + r) * bias_row + (j + c + l) * bias_col];
+        }
+        store(tile + r * row_stride + c, load(tile + r * row_stride + c) + add);
+      }
     }
   }
 };
