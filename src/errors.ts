@@ -70,8 +70,27 @@ export class FormatError extends ChainruleError {
   }
 }
 
+/** What kind of thing a wrong argument is, for messages: never throws, whatever it is. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (typeof value !== 'object') return typeof value;
+  const { constructor } = value;
+  const name = typeof constructor === 'function' ? constructor.name : '';
+  const likeTensor = 'storage' in value && 'dtype' in value;
+  return `an object${name === '' ? '' : ` (${name})`}${likeTensor ? ' that is not a tensor of this thread and this copy of chainrule' : ''}`;
+}
+
+/** A wrong argument as it was written where that is short, else its kind. */
+export function show(value: unknown): string {
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
+  if (Array.isArray(value)) return `[${value.slice(0, 16).map(show).join(',')}]`;
+  return describe(value);
+}
+
 /** Throws an ArgumentError for each key of `options` that is not in `known`, suggesting the nearest one. */
-export function checkOptions(op: string, options: object, known: readonly string[]): void {
+export function checkOptions(op: string, options: object | null, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) throw new ArgumentError(op, `options must be an object, got ${show(options)}`);
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue;
     const near = known.find((k) => k.toLowerCase() === key.toLowerCase() || editDistance(k, key) <= 2);

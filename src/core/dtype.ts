@@ -1,4 +1,4 @@
-import { DTypeError } from '../errors.js';
+import { DTypeError, show } from '../errors.js';
 
 /** Element types. Codes (their positions here) are those of native/core/dtype.h. */
 export const dtypes = ['f32', 'f64', 'i32', 'i64', 'u8', 'bool'] as const;
@@ -58,5 +58,6 @@ export function scalarDType(dtype: DType, value: number): DType {
 
 /** Throws unless `dtype` is one of ours. */
 export function checkDType(op: string, dtype: unknown): asserts dtype is DType {
-  if (!dtypes.some((d) => d === dtype)) throw new DTypeError(op, `unknown dtype ${String(dtype)}; dtypes are ${dtypes.join(', ')}`);
+  if (!dtypes.some((d) => d === dtype))
+    throw new DTypeError(op, `unknown dtype ${typeof dtype === 'string' ? dtype : show(dtype)}; dtypes are ${dtypes.join(', ')}`);
 }

@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.js';
+import { ArgumentError, ShapeError, show } from '../errors.js';
 import type { DType } from './dtype.js';
 
 /** Sizes by axis; [] is a scalar. */
@@ -22,7 +22,7 @@ export function sizeOf(shape: Shape): number {
 
 /** `[2,3]`, as it stands in messages. */
 export function formatShape(shape: Shape): string {
-  return `[${shape.join(',')}]`;
+  return Array.isArray(shape) ? `[${shape.map((n: unknown) => (typeof n === 'number' ? n : show(n))).join(',')}]` : show(shape);
 }
 
 /** `f32 [2,3]` */
@@ -61,16 +61,23 @@ export function isContiguous(shape: Shape, strides: Shape): boolean {
 
 /** Throws unless `shape` is an array of whole numbers >= 0 with at most `maxRank` axes and an exactly representable product. */
 export function checkShape(op: string, shape: Shape): void {
-  if (!Array.isArray(shape)) throw new ShapeError(op, `shape must be an array of sizes, got ${typeof shape}`);
+  if (!Array.isArray(shape)) throw new ShapeError(op, `shape must be an array of sizes, got ${show(shape)}`);
   if (shape.length > maxRank)
     throw new ShapeError(op, `shape ${formatShape(shape.slice(0, 12))} has ${shape.length} axes; at most ${maxRank} are supported`);
   let size = 1;
   for (const n of shape) {
     if (typeof n !== 'number' || !Number.isSafeInteger(n) || n < 0)
-      throw new ShapeError(op, `shape [${shape.map(String).join(',')}] must hold whole numbers >= 0`);
+      throw new ShapeError(op, `shape ${formatShape(shape)} must hold whole numbers >= 0`);
     size *= n === 0 ? 1 : n;
     if (size * 8 > Number.MAX_SAFE_INTEGER) throw new ShapeError(op, `shape ${formatShape(shape)} has too many elements`);
   }
+}
+
+/** `value` itself if it is an array; throws ArgumentError otherwise. */
+export function checkList<T>(op: string, name: string, value: readonly T[]): readonly T[] {
+  const list: unknown = value;
+  if (!Array.isArray(list)) throw new ArgumentError(op, `${name} must be an array of numbers, got ${show(value)}`);
+  return value;
 }
 
 /** NumPy broadcasting: shapes are aligned at the last axis; sizes must be equal or 1. Throws ShapeError naming the axis. */
@@ -97,7 +104,7 @@ export function normalizeAxis(op: string, axis: number, shape: Shape): number {
   const rank = shape.length;
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
     const range = rank === 0 ? 'it is a scalar and has no axes' : `axes are ${-rank}..${rank - 1}`;
-    throw new ShapeError(op, `axis ${axis} does not exist in x ${formatShape(shape)}; ${range}`);
+    throw new ShapeError(op, `axis ${show(axis)} does not exist in x ${formatShape(shape)}; ${range}`);
   }
   return axis < 0 ? axis + rank : axis;
 }
@@ -105,7 +112,9 @@ export function normalizeAxis(op: string, axis: number, shape: Shape): number {
 /** Sorted, distinct axes; undefined means all. Throws ShapeError on a repeated axis. */
 export function normalizeAxes(op: string, axes: number | readonly number[] | undefined, shape: Shape): number[] {
   if (axes === undefined) return shape.map((_, i) => i);
-  const list = (typeof axes === 'number' ? [axes] : [...axes]).map((axis) => normalizeAxis(op, axis, shape)).sort((a, b) => a - b);
+  const list = (typeof axes === 'number' ? [axes] : [...checkList(op, 'axis', axes)])
+    .map((axis) => normalizeAxis(op, axis, shape))
+    .sort((a, b) => a - b);
   for (let i = 1; i < list.length; i++) {
     if (list[i] === list[i - 1]) throw new ShapeError(op, `axis ${String(list[i])} is named twice for x ${formatShape(shape)}`);
   }

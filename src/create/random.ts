@@ -1,6 +1,6 @@
 import { checkDType, isFloating, type DType } from '../core/dtype.js';
 import { checkShape, formatShape, type Shape } from '../core/shape.js';
-import { ArgumentError, DTypeError } from '../errors.js';
+import { ArgumentError, DTypeError, show } from '../errors.js';
 import { kernel } from '../runtime/kernel.js';
 import { nextStream } from '../runtime/random.js';
 import { emptyTensor, type Tensor } from '../tensor/tensor.js';
@@ -81,13 +81,13 @@ export function randperm(n: number, { dtype = 'i64' }: { readonly dtype?: 'i32' 
 /** Throws unless low <= high and both are finite. */
 export function checkRange(op: string, low: number, high: number): void {
   if (!Number.isFinite(low) || !Number.isFinite(high) || low > high)
-    throw new ArgumentError(op, `low ${low} and high ${high} must be finite with low <= high`);
+    throw new ArgumentError(op, `low ${show(low)} and high ${show(high)} must be finite with low <= high`);
 }
 
 /** Throws unless mean is finite and std finite and >= 0. */
 export function checkDeviation(op: string, mean: number, std: number): void {
   if (!Number.isFinite(mean) || !Number.isFinite(std) || std < 0)
-    throw new ArgumentError(op, `mean ${mean} and std ${std} must be finite with std >= 0`);
+    throw new ArgumentError(op, `mean ${show(mean)} and std ${show(std)} must be finite with std >= 0`);
 }
 
 function floatingTensor(op: string, shape: Shape, { dtype = 'f32', requiresGrad = false }: CreateOptions): Tensor {

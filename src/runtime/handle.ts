@@ -1,6 +1,6 @@
 import type { DType } from '../core/dtype.js';
 import { isContiguous, type Shape } from '../core/shape.js';
-import { DisposedError } from '../errors.js';
+import { ArgumentError, describe, DisposedError } from '../errors.js';
 import type { Storage } from './storage.js';
 
 /** A strided window on a storage: what commands are made of. Tensor extends it. */
@@ -32,8 +32,9 @@ export class Handle {
   }
 }
 
-/** Throws DisposedError if `handle` was released. */
-export function checkLive(op: string, name: string, handle: Handle): void {
+/** Throws ArgumentError unless `handle` is a tensor (of this thread and this copy of the package), DisposedError if it was released. */
+export function checkLive(op: string, name: string, handle: unknown): asserts handle is Handle {
+  if (!(handle instanceof Handle)) throw new ArgumentError(op, `${name} must be a tensor, got ${describe(handle)}`);
   if (handle.releasedBy !== '') throwDisposed(op, name, handle);
 }
 

@@ -1,6 +1,6 @@
 import { promote, scalarDType } from '../../core/dtype.js';
 import { broadcastShapes, type Spec } from '../../core/shape.js';
-import { ArgumentError } from '../../errors.js';
+import { describe, ArgumentError } from '../../errors.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { scalar } from '../../create/scalar.js';
 import { sameDType } from '../op.js';
@@ -24,8 +24,4 @@ export function pair(op: string, x: Tensor, y: Tensor | number): [Tensor, Tensor
   return [x.dtype === dtype ? x : to(x, dtype), y.dtype === dtype ? y : to(y, dtype)];
 }
 
-/** What a wrong argument is, for messages. */
-export function describe(value: unknown): string {
-  if (value === null) return 'null';
-  return typeof value === 'object' ? `an object (${value.constructor.name})` : typeof value;
-}
+export { describe };

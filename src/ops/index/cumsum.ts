@@ -2,6 +2,7 @@ import { normalizeAxis } from '../../core/shape.js';
 import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { apply, defineOp } from '../op.js';
+import { checkLive } from '../../runtime/handle.js';
 
 const forward = kernel('cumsum', [1, 1], ['axis', 'reverse']);
 
@@ -26,5 +27,6 @@ function summed(x: Tensor, attrs: Attrs): Tensor {
 
 /** y[.., k, ..] = x[.., 0, ..] + .. + x[.., k, ..] along `axis`. x [.., n, ..] f32, f64, i32 or i64 -> [.., n, ..]. Throws ShapeError. */
 export function cumsum(x: Tensor, axis: number): Tensor {
+  checkLive('cumsum', 'x', x);
   return summed(x, { axis: normalizeAxis('cumsum', axis, x.shape), reverse: false });
 }

@@ -1,8 +1,8 @@
 import { contiguousStrides, formatShape, type Shape, type Spec } from '../../core/shape.js';
-import { ArgumentError, checkOptions, ShapeError } from '../../errors.js';
+import { ArgumentError, checkOptions, ShapeError, show } from '../../errors.js';
 import { full } from '../../create/fill.js';
 import { scalar } from '../../create/scalar.js';
-import { Handle } from '../../runtime/handle.js';
+import { checkLive, Handle } from '../../runtime/handle.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { contiguous } from '../movement/contiguous.js';
 import { apply, defineOp } from '../op.js';
@@ -85,11 +85,13 @@ export interface EmbeddingOptions {
  * its bits do not depend on threads. An index outside 0..n-1 rejects the read of the result. Throws ShapeError, DTypeError or ArgumentError.
  */
 export function embedding(index: Tensor, weight: Tensor, options: EmbeddingOptions = {}): Tensor {
+  checkLive('embedding', 'index', index);
   checkOptions('embedding', options, ['paddingIdx']);
+  checkLive('embedding', 'weight', weight);
   const rows = weight.shape[0] ?? 0;
   const { paddingIdx } = options;
   if (paddingIdx !== undefined && (!Number.isInteger(paddingIdx) || paddingIdx < -rows || paddingIdx >= rows))
-    throw new ArgumentError('embedding', `paddingIdx ${paddingIdx} is not a row of weight ${formatShape(weight.shape)}`);
+    throw new ArgumentError('embedding', `paddingIdx ${show(paddingIdx)} is not a row of weight ${formatShape(weight.shape)}`);
   const skip = paddingIdx === undefined ? noSkip : paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
   return looked(contiguous(index), weight, skip);
 }

@@ -3,6 +3,7 @@ import type { Tensor } from '../../tensor/tensor.js';
 import { scalar } from '../../create/scalar.js';
 import { apply, defineOp } from '../op.js';
 import { gatherKernel, noSkip, requireIndexShape, scatterAddKernel, spreadScalar } from './positions.js';
+import { checkLive } from '../../runtime/handle.js';
 
 const forward = gatherKernel('gather');
 const backward = scatterAddKernel('gather');
@@ -42,5 +43,6 @@ function gathered(x: Tensor, axis: number, index: Tensor): Tensor {
  * An index outside 0..n-1 rejects the read of the result. Throws ShapeError or DTypeError.
  */
 export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
+  checkLive('gather', 'x', x);
   return gathered(x, normalizeAxis('gather', axis, x.shape), index);
 }

@@ -4,6 +4,7 @@ import { scalar } from '../../create/scalar.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { apply, defineOp, sameDType } from '../op.js';
 import { gatherKernel, noSkip, requireIndexList, scatterAddKernel, spreadIndex, spreadScalar } from './positions.js';
+import { checkLive } from '../../runtime/handle.js';
 
 const select = gatherKernel('indexSelect');
 const backward = scatterAddKernel('indexSelect');
@@ -47,6 +48,7 @@ function selected(x: Tensor, axis: number, index: Tensor): Tensor {
  * An index outside 0..n-1 rejects the read of the result. Throws ShapeError or DTypeError.
  */
 export function indexSelect(x: Tensor, axis: number, index: Tensor): Tensor {
+  checkLive('indexSelect', 'x', x);
   return selected(x, normalizeAxis('indexSelect', axis, x.shape), index);
 }
 
@@ -72,5 +74,6 @@ function indexAddSpec(x: Spec, index: Spec, source: Spec, axis: number): Spec {
  * -> x's shape. An index outside 0..n-1 rejects the read of the result. Throws ShapeError or DTypeError.
  */
 export function indexAdd(x: Tensor, axis: number, index: Tensor, source: Tensor): Tensor {
+  checkLive('indexAdd', 'x', x);
   return apply(indexAddOp, { x, index, source }, { axis: normalizeAxis('indexAdd', axis, x.shape) });
 }

@@ -1,6 +1,6 @@
 import type { DType } from '../../core/dtype.js';
 import { checkDType } from '../../core/dtype.js';
-import { ArgumentError } from '../../errors.js';
+import { checkOptions, ArgumentError, show } from '../../errors.js';
 import { scalar } from '../../create/scalar.js';
 import { Handle } from '../../runtime/handle.js';
 import type { Tensor } from '../../tensor/tensor.js';
@@ -29,9 +29,11 @@ export const oneHotOp = defineOp({
  * y[..., c] = index[...] == c ? 1 : 0. index [...] i32 or i64 -> [..., classes], i64 unless said otherwise. An index outside 0..classes-1 rejects the read of
  * the result. Throws ArgumentError unless classes is a whole number >= 1.
  */
-export function oneHot(index: Tensor, classes: number, { dtype = 'i64' }: { readonly dtype?: DType } = {}): Tensor {
+export function oneHot(index: Tensor, classes: number, options: { readonly dtype?: DType } = {}): Tensor {
+  checkOptions('oneHot', options, ['dtype']);
+  const { dtype = 'i64' } = options;
   if (!Number.isSafeInteger(classes) || classes < 1)
-    throw new ArgumentError('oneHot', `classes must be a whole number >= 1, got ${classes}`);
+    throw new ArgumentError('oneHot', `classes must be a whole number >= 1, got ${show(classes)}`);
   checkDType('oneHot', dtype);
   return apply(oneHotOp, { index }, { classes, dtype });
 }

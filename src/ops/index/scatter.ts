@@ -6,6 +6,7 @@ import type { Tensor } from '../../tensor/tensor.js';
 import { apply, defineOp, sameDType } from '../op.js';
 import { gather } from './gather.js';
 import { noSkip, requireIndexShape, scatterAddKernel, scatterKernel } from './positions.js';
+import { checkLive } from '../../runtime/handle.js';
 
 const add = scatterAddKernel('scatterAdd');
 const put = scatterKernel('scatter');
@@ -37,6 +38,7 @@ export const scatterAddOp = defineOp({
  * result. Throws ShapeError or DTypeError.
  */
 export function scatterAdd(x: Tensor, axis: number, index: Tensor, source: Tensor): Tensor {
+  checkLive('scatterAdd', 'x', x);
   return apply(scatterAddOp, { x, index, source }, { axis: normalizeAxis('scatterAdd', axis, x.shape) });
 }
 
@@ -56,6 +58,7 @@ export const scatterOp = defineOp({
  * ShapeError or DTypeError.
  */
 export function scatter(x: Tensor, axis: number, index: Tensor, source: Tensor | number): Tensor {
+  checkLive('scatter', 'x', x);
   const values = typeof source === 'number' ? expand(scalar(source, x.dtype), index.shape) : source;
   const y = apply(scatterOp, { x, index, source: values }, { axis: normalizeAxis('scatter', axis, x.shape) });
   if (values !== source) values.dispose();

@@ -1,11 +1,12 @@
 import { formatShape, normalizeAxis } from '../../core/shape.js';
-import { ArgumentError, checkOptions, ShapeError } from '../../errors.js';
+import { ArgumentError, checkOptions, ShapeError, show } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
 import { scope } from '../../runtime/scope.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { narrow } from '../movement/slice.js';
 import { apply, applyMulti, defineMultiOp } from '../op.js';
 import { gatherGradOp } from './gather.js';
+import { checkLive } from '../../runtime/handle.js';
 
 const forward = kernel('sort', [1, 2], ['axis', 'descending']);
 
@@ -44,12 +45,14 @@ export interface SortOptions {
  * back to where the values came from. Throws ShapeError.
  */
 export function sort(x: Tensor, options: SortOptions = {}): Sorted {
+  checkLive('sort', 'x', x);
   checkOptions('sort', options, ['axis', 'descending']);
   return applyMulti(sortOp, { x }, { axis: normalizeAxis('sort', options.axis ?? -1, x.shape), descending: options.descending === true });
 }
 
 /** The positions that sort() would take the elements from. x [...] -> [...] i64. */
 export function argsort(x: Tensor, options: SortOptions = {}): Tensor {
+  checkLive('argsort', 'x', x);
   checkOptions('argsort', options, ['axis', 'descending']);
   return scope(() => sort(x.detach(), options).indices, 'argsort()');
 }
@@ -63,9 +66,10 @@ export interface TopkOptions {
 
 /** The k largest elements along an axis, largest first. x [.., n, ..] -> values [.., k, ..], indices [.., k, ..] i64. Throws ShapeError when k > n. */
 export function topk(x: Tensor, k: number, options: TopkOptions = {}): Sorted {
+  checkLive('topk', 'x', x);
   checkOptions('topk', options, ['axis', 'largest']);
   const axis = normalizeAxis('topk', options.axis ?? -1, x.shape);
-  if (!Number.isInteger(k) || k < 0) throw new ArgumentError('topk', `k must be a whole number >= 0, got ${k}`);
+  if (!Number.isInteger(k) || k < 0) throw new ArgumentError('topk', `k must be a whole number >= 0, got ${show(k)}`);
   if (k > (x.shape[axis] ?? 0)) throw new ShapeError('topk', `k = ${k} is more than axis ${axis} of x ${formatShape(x.shape)} has`);
   return scope(() => {
     const { values, indices } = sort(x, { axis, descending: options.largest !== false });

@@ -1,3 +1,4 @@
+import { checkLive } from '../../runtime/handle.js';
 import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { apply, defineOp } from '../op.js';
@@ -20,5 +21,6 @@ export function clone(x: Tensor): Tensor {
 
 /** x itself when its elements lie one after the other, else a copy where they do. x [...] -> [...]. */
 export function contiguous(x: Tensor): Tensor {
+  checkLive('contiguous', 'x', x);
   return x.isContiguous ? x : clone(x);
 }

@@ -1,6 +1,6 @@
 import { contiguousStrides, formatShape, normalizeAxis, type Shape } from '../../core/shape.js';
-import { ArgumentError, ShapeError } from '../../errors.js';
-import { Handle } from '../../runtime/handle.js';
+import { ArgumentError, ShapeError, show } from '../../errors.js';
+import { checkLive, Handle } from '../../runtime/handle.js';
 import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { apply, defineOp, defineView, type Window } from '../op.js';
@@ -54,9 +54,10 @@ function viewed(x: Tensor, attrs: Attrs): Tensor {
  * Throws ShapeError when the axes are the same.
  */
 export function diagonal(x: Tensor, offset = 0, axis0 = -2, axis1 = -1): Tensor {
+  checkLive('diagonal', 'x', x);
   const a = normalizeAxis('diagonal', axis0, x.shape);
   const b = normalizeAxis('diagonal', axis1, x.shape);
   if (a === b) throw new ShapeError('diagonal', `axes ${axis0} and ${axis1} of x ${formatShape(x.shape)} are the same`);
-  if (!Number.isInteger(offset)) throw new ArgumentError('diagonal', `offset must be a whole number, got ${offset}`);
+  if (!Number.isInteger(offset)) throw new ArgumentError('diagonal', `offset must be a whole number, got ${show(offset)}`);
   return viewed(x, { offset, axis0: a, axis1: b });
 }

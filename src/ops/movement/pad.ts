@@ -1,10 +1,11 @@
-import { formatShape } from '../../core/shape.js';
+import { checkList, formatShape } from '../../core/shape.js';
 import { ArgumentError, checkOptions, ShapeError } from '../../errors.js';
 import { fromArray } from '../../create/tensor.js';
 import { scope } from '../../runtime/scope.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { indexSelect } from '../index/index-select.js';
 import { place, sliceOp, wholeWindow } from './slice.js';
+import { checkLive } from '../../runtime/handle.js';
 
 export type PadMode = 'constant' | 'reflect' | 'replicate' | 'circular';
 
@@ -20,12 +21,14 @@ export interface PadOptions {
  * cut off. x [.., n] -> [.., before + n + after]. Throws ShapeError or ArgumentError.
  */
 export function pad(x: Tensor, padding: readonly number[], options: PadOptions = {}): Tensor {
+  checkLive('pad', 'x', x);
   checkOptions('pad', options, ['mode', 'value']);
   const { mode = 'constant', value = 0 } = options;
+  checkList('pad', 'padding', padding);
   if (padding.length % 2 !== 0 || padding.length > 2 * x.shape.length || !padding.every(Number.isSafeInteger))
     throw new ArgumentError(
       'pad',
-      `padding [${padding.join(',')}] must be two whole numbers for each of the last axes of x ${formatShape(x.shape)}`,
+      `padding ${formatShape(padding)} must be two whole numbers for each of the last axes of x ${formatShape(x.shape)}`,
     );
   const sides = x.shape.map((size, axis) => {
     const at = 2 * (x.shape.length - 1 - axis);

@@ -1,7 +1,8 @@
-import { formatShape, normalizeAxis } from '../../core/shape.js';
+import { checkList, formatShape, normalizeAxis } from '../../core/shape.js';
 import { ShapeError } from '../../errors.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { defineView } from '../op.js';
+import { checkLive } from '../../runtime/handle.js';
 
 export const permuteOp = defineView({
   name: 'permute',
@@ -19,7 +20,8 @@ export const permuteOp = defineView({
 
 /** Axes in another order, without a copy: result axis i is x's axis axes[i]. Throws ShapeError unless axes names each axis once. */
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
-  const order = axes.map((axis) => normalizeAxis('permute', axis, x.shape));
+  checkLive('permute', 'x', x);
+  const order = checkList('permute', 'axes', axes).map((axis) => normalizeAxis('permute', axis, x.shape));
   if (order.length !== x.shape.length || new Set(order).size !== order.length) {
     throw new ShapeError('permute', `axes [${axes.join(',')}] must name each axis of x ${formatShape(x.shape)} once`);
   }
@@ -28,6 +30,7 @@ export function permute(x: Tensor, axes: readonly number[]): Tensor {
 
 /** Two axes exchanged, the last two unless said otherwise, without a copy. x [..., m, n] -> [..., n, m]. */
 export function transpose(x: Tensor, axis0 = -2, axis1 = -1): Tensor {
+  checkLive('transpose', 'x', x);
   const a = normalizeAxis('transpose', axis0, x.shape);
   const b = normalizeAxis('transpose', axis1, x.shape);
   const order = x.shape.map((_, i) => (i === a ? b : i === b ? a : i));

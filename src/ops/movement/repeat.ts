@@ -1,5 +1,5 @@
-import { formatShape, maxRank, normalizeAxis } from '../../core/shape.js';
-import { ArgumentError, ShapeError } from '../../errors.js';
+import { checkList, formatShape, maxRank, normalizeAxis } from '../../core/shape.js';
+import { ArgumentError, ShapeError, show } from '../../errors.js';
 import { scope } from '../../runtime/scope.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { clone } from './contiguous.js';
@@ -8,13 +8,15 @@ import { reshape } from './reshape.js';
 import { cat } from './cat.js';
 import { narrow } from './slice.js';
 import { unsqueeze } from './squeeze.js';
+import { checkLive } from '../../runtime/handle.js';
 
 /**
  * x put side by side, reps[i] times along axis i; axes may be added in front. x [a, b], reps [r, s] -> [r a, s b]. Throws ShapeError when reps has fewer
  * entries than x has axes.
  */
 export function repeat(x: Tensor, reps: readonly number[]): Tensor {
-  const lead = reps.length - x.shape.length;
+  checkLive('repeat', 'x', x);
+  const lead = checkList('repeat', 'reps', reps).length - x.shape.length;
   if (lead < 0)
     throw new ShapeError('repeat', `reps ${formatShape(reps)} has fewer entries than x ${formatShape(x.shape)} has axes; tile() fills in`);
   if (reps.length > maxRank) throw new ShapeError('repeat', `reps ${formatShape(reps)} has more than ${maxRank} entries`);
@@ -46,13 +48,16 @@ function repeatAxis(x: Tensor, axis: number, n: number): Tensor {
 
 /** As repeat(), but reps is filled up with ones in front. x [a, b], reps [s] -> [a, s b]. */
 export function tile(x: Tensor, reps: readonly number[]): Tensor {
+  checkLive('tile', 'x', x);
+  checkList('tile', 'reps', reps);
   return repeat(x, [...Array.from({ length: Math.max(0, x.shape.length - reps.length) }, () => 1), ...reps]);
 }
 
 /** Each element n times, along one axis. x [.., m, ..] -> [.., m n, ..]. Throws ShapeError or ArgumentError. */
 export function repeatInterleave(x: Tensor, n: number, axis: number): Tensor {
+  checkLive('repeatInterleave', 'x', x);
   const a = normalizeAxis('repeatInterleave', axis, x.shape);
-  if (!Number.isInteger(n) || n < 0) throw new ArgumentError('repeatInterleave', `n must be a whole number >= 0, got ${n}`);
+  if (!Number.isInteger(n) || n < 0) throw new ArgumentError('repeatInterleave', `n must be a whole number >= 0, got ${show(n)}`);
   if (x.shape.length >= maxRank)
     throw new ShapeError('repeatInterleave', `x ${formatShape(x.shape)} has ${maxRank} axes; at most ${maxRank - 1} are possible`);
   return scope(() => {
@@ -67,13 +72,14 @@ export function repeatInterleave(x: Tensor, n: number, axis: number): Tensor {
 
 /** x moved along axes, what falls off one end comes in at the other; without axis as if x had one. x [...] -> [...]. Throws ShapeError or ArgumentError. */
 export function roll(x: Tensor, shift: number | readonly number[], axis?: number | readonly number[]): Tensor {
-  const shifts = typeof shift === 'number' ? [shift] : shift;
+  checkLive('roll', 'x', x);
+  const shifts = typeof shift === 'number' ? [shift] : checkList('roll', 'shift', shift);
   for (const n of shifts) {
-    if (!Number.isSafeInteger(n)) throw new ArgumentError('roll', `shift must be a whole number or a list of them, got ${String(shift)}`);
+    if (!Number.isSafeInteger(n)) throw new ArgumentError('roll', `shift must be a whole number or a list of them, got ${show(shift)}`);
   }
   return scope(() => {
     if (axis === undefined) return reshape(rolled(reshape(x, [-1]), shifts, [0]), x.shape);
-    return rolled(x, shifts, typeof axis === 'number' ? [axis] : axis);
+    return rolled(x, shifts, typeof axis === 'number' ? [axis] : checkList('roll', 'axis', axis));
   }, 'roll()');
 }
 

@@ -1,8 +1,9 @@
-import { checkShape, contiguousStrides, formatShape, sizeOf, type Shape } from '../../core/shape.js';
+import { checkList, checkShape, contiguousStrides, formatShape, sizeOf, type Shape } from '../../core/shape.js';
 import { ShapeError } from '../../errors.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { defineView } from '../op.js';
 import { contiguous } from './contiguous.js';
+import { checkLive } from '../../runtime/handle.js';
 
 export const reshapeOp = defineView({
   name: 'reshape',
@@ -15,6 +16,7 @@ export const reshapeOp = defineView({
  * lie one after the other. Throws ShapeError when the number of elements differs.
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  checkLive('reshape', 'x', x);
   const target = resolve(x, shape);
   if (viewStrides(x, target) !== null) return reshapeOp.apply(x, { shape: target });
   const source = contiguous(x);
@@ -54,7 +56,7 @@ function runs({ shape, strides }: Pick<Tensor, 'shape' | 'strides'>): { size: nu
 }
 
 function resolve(x: Tensor, shape: Shape): Shape {
-  const unknown = shape.filter((n) => n === -1).length;
+  const unknown = checkList('reshape', 'shape', shape).filter((n) => n === -1).length;
   if (unknown > 1) throw new ShapeError('reshape', `at most one size may be -1, got ${formatShape(shape)}`);
   const known = shape.filter((n) => n !== -1);
   checkShape('reshape', known);

@@ -1,10 +1,11 @@
-import { formatShape, normalizeAxis } from '../../core/shape.js';
-import { ArgumentError, ShapeError } from '../../errors.js';
+import { checkList, formatShape, normalizeAxis } from '../../core/shape.js';
+import { ArgumentError, ShapeError, show } from '../../errors.js';
 import { scope } from '../../runtime/scope.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { defineView } from '../op.js';
 import { narrow, place, wholeWindow } from './slice.js';
 import { unsqueeze } from './squeeze.js';
+import { checkLive } from '../../runtime/handle.js';
 
 interface Attrs {
   readonly axis: number;
@@ -28,15 +29,17 @@ export const selectOp = defineView({
 
 /** One slice of x, without its axis and without a copy; a negative index counts from the end. x [.., n, ..] -> [.., ..]. Throws ShapeError. */
 export function select(x: Tensor, axis: number, index: number): Tensor {
+  checkLive('select', 'x', x);
   const a = normalizeAxis('select', axis, x.shape);
   const size = x.shape[a] ?? 0;
   if (!Number.isInteger(index) || index < -size || index >= size)
-    throw new ShapeError('select', `index ${index} is out of range for axis ${a} of x ${formatShape(x.shape)}`);
+    throw new ShapeError('select', `index ${show(index)} is out of range for axis ${a} of x ${formatShape(x.shape)}`);
   return selectOp.apply(x, { axis: a, index: index < 0 ? index + size : index });
 }
 
 /** All slices along an axis, each without it and without a copy. x [.., n, ..] -> n times [.., ..]. Throws ShapeError. */
 export function unbind(x: Tensor, axis = 0): Tensor[] {
+  checkLive('unbind', 'x', x);
   const a = normalizeAxis('unbind', axis, x.shape);
   return Array.from({ length: x.shape[a] ?? 0 }, (_, index) => selectOp.apply(x, { axis: a, index }));
 }
@@ -46,6 +49,7 @@ export function unbind(x: Tensor, axis = 0): Tensor[] {
  * Throws ShapeError when given sizes do not add up to n.
  */
 export function split(x: Tensor, size: number | readonly number[], axis = 0): Tensor[] {
+  checkLive('split', 'x', x);
   const a = normalizeAxis('split', axis, x.shape);
   const total = x.shape[a] ?? 0;
   return scope(() => {
@@ -60,18 +64,19 @@ export function split(x: Tensor, size: number | readonly number[], axis = 0): Te
 
 function pieces(x: Tensor, size: number | readonly number[], total: number, axis: number): readonly number[] {
   if (typeof size === 'number') {
-    if (!Number.isInteger(size) || size < 1) throw new ArgumentError('split', `size must be a whole number >= 1, got ${size}`);
+    if (!Number.isInteger(size) || size < 1) throw new ArgumentError('split', `size must be a whole number >= 1, got ${show(size)}`);
     return Array.from({ length: Math.max(1, Math.ceil(total / size)) }, (_, i) => Math.min(size, total - i * size));
   }
-  const sum = size.reduce((a, b) => a + b, 0);
-  if (sum !== total || size.some((n) => !Number.isInteger(n) || n < 0))
+  const valid = checkList('split', 'size', size).every((n) => Number.isInteger(n) && n >= 0);
+  if (!valid || size.reduce((a, b) => a + b, 0) !== total)
     throw new ShapeError('split', `sizes ${formatShape(size)} do not add up to axis ${axis} of x ${formatShape(x.shape)}`);
   return size;
 }
 
 /** x in at most `count` pieces of equal size along an axis (the last may be smaller), without a copy. Throws ArgumentError unless count is a whole number >= 1. */
 export function chunk(x: Tensor, count: number, axis = 0): Tensor[] {
-  if (!Number.isInteger(count) || count < 1) throw new ArgumentError('chunk', `count must be a whole number >= 1, got ${count}`);
+  checkLive('chunk', 'x', x);
+  if (!Number.isInteger(count) || count < 1) throw new ArgumentError('chunk', `count must be a whole number >= 1, got ${show(count)}`);
   const a = normalizeAxis('chunk', axis, x.shape);
   return split(x, Math.max(1, Math.ceil((x.shape[a] ?? 0) / count)), a);
 }

@@ -1,7 +1,7 @@
 import { kernel } from '../../runtime/kernel.js';
-import { Handle } from '../../runtime/handle.js';
-import { contiguousStrides, formatShape, normalizeAxis, type Shape, type Spec } from '../../core/shape.js';
-import { ArgumentError, ShapeError } from '../../errors.js';
+import { checkLive, Handle } from '../../runtime/handle.js';
+import { checkList, contiguousStrides, formatShape, normalizeAxis, type Shape, type Spec } from '../../core/shape.js';
+import { ArgumentError, ShapeError, show } from '../../errors.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { apply, defineOp, defineView } from '../op.js';
 
@@ -71,11 +71,14 @@ export type Range = readonly [start: number | null, stop?: number | null, step?:
  * x [...] -> [...]. `x.slice([null, [0, 10, 2]])` is NumPy's x[:, 0:10:2]. Throws ShapeError on too many ranges, ArgumentError on a step of 0.
  */
 export function slice(x: Tensor, ranges: readonly (Range | null)[]): Tensor {
+  checkLive('slice', 'x', x);
+  checkList('slice', 'ranges', ranges);
   if (ranges.length > x.shape.length)
     throw new ShapeError('slice', `${ranges.length} ranges for x ${formatShape(x.shape)}, which has ${x.shape.length} axes`);
   const window = wholeWindow(x);
   ranges.forEach((range, axis) => {
     if (range === null) return;
+    checkList('slice', `range ${axis}`, range);
     const size = x.shape[axis] ?? 0;
     const { start, count, step } = resolveRange(range, size, axis);
     window.starts[axis] = start;
@@ -89,7 +92,8 @@ export function slice(x: Tensor, ranges: readonly (Range | null)[]): Tensor {
 function resolveRange([first, last, by]: Range, size: number, axis: number): { start: number; count: number; step: number } {
   const step = by ?? 1;
   for (const n of [first ?? 0, last ?? 0, step]) {
-    if (!Number.isSafeInteger(n)) throw new ArgumentError('slice', `start, stop and step must be whole numbers, got ${n} for axis ${axis}`);
+    if (!Number.isSafeInteger(n))
+      throw new ArgumentError('slice', `start, stop and step must be whole numbers, got ${show(n)} for axis ${axis}`);
   }
   if (step === 0) throw new ArgumentError('slice', `the step of axis ${axis} is 0`);
   const back = step < 0;
@@ -101,11 +105,15 @@ function resolveRange([first, last, by]: Range, size: number, axis: number): { s
 
 /** `length` elements of one axis from `start` on, without a copy. x [.., n, ..] -> [.., length, ..]. Throws ShapeError when they are not all there. */
 export function narrow(x: Tensor, axis: number, start: number, length: number): Tensor {
+  checkLive('narrow', 'x', x);
   const a = normalizeAxis('narrow', axis, x.shape);
   const size = x.shape[a] ?? 0;
-  const from = start < 0 ? start + size : start;
+  const from = typeof start === 'number' && start < 0 ? start + size : start;
   if (!Number.isInteger(from) || !Number.isInteger(length) || from < 0 || length < 0 || from + length > size)
-    throw new ShapeError('narrow', `elements ${start} .. ${start + length} are not all on axis ${a} of x ${formatShape(x.shape)}`);
+    throw new ShapeError(
+      'narrow',
+      `elements ${show(start)} .. ${typeof length === 'number' && typeof start === 'number' ? start + length : show(length)} are not all on axis ${a} of x ${formatShape(x.shape)}`,
+    );
   const window = wholeWindow(x);
   window.starts[a] = from;
   window.sizes[a] = length;
@@ -114,7 +122,8 @@ export function narrow(x: Tensor, axis: number, start: number, length: number): 
 
 /** The elements of the given axes in reverse order, without a copy; all axes unless said otherwise. x [...] -> [...]. */
 export function flip(x: Tensor, axis?: number | readonly number[]): Tensor {
-  const axes = typeof axis === 'number' ? [axis] : (axis ?? x.shape.map((_, i) => i));
+  checkLive('flip', 'x', x);
+  const axes = typeof axis === 'number' ? [axis] : axis === undefined ? x.shape.map((_, i) => i) : checkList('flip', 'axis', axis);
   const window = wholeWindow(x);
   for (const one of axes) {
     const a = normalizeAxis('flip', one, x.shape);

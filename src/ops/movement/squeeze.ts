@@ -2,6 +2,7 @@ import { formatShape, maxRank, normalizeAxes, normalizeAxis, type Spec } from '.
 import { ShapeError } from '../../errors.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { defineView } from '../op.js';
+import { checkLive } from '../../runtime/handle.js';
 
 interface Axes {
   /** Sorted. */
@@ -39,6 +40,7 @@ function unsqueezed(x: Tensor, axes: readonly number[]): Tensor {
 
 /** x without its axes of size 1 (all of them, or those given), without a copy. x [.., 1, ..] -> [.., ..]. Throws ShapeError when a given axis is larger. */
 export function squeeze(x: Tensor, axis?: number | readonly number[]): Tensor {
+  checkLive('squeeze', 'x', x);
   const axes = axis === undefined ? unitAxes(x) : normalizeAxes('squeeze', axis, x.shape);
   for (const a of axes) {
     if (x.shape[a] !== 1) throw new ShapeError('squeeze', `axis ${a} of x ${formatShape(x.shape)} has size ${String(x.shape[a])}, not 1`);
@@ -52,6 +54,7 @@ function unitAxes(x: Spec): number[] {
 
 /** x with a new axis of size 1 before `axis`, without a copy. x [.., ..] -> [.., 1, ..]. Throws ShapeError on an axis that the result would not have. */
 export function unsqueeze(x: Tensor, axis: number): Tensor {
+  checkLive('unsqueeze', 'x', x);
   if (x.shape.length >= maxRank) throw new ShapeError('unsqueeze', `x ${formatShape(x.shape)} has ${maxRank} axes already`);
   return unsqueezeOp.apply(x, { axes: [normalizeAxis('unsqueeze', axis, [...x.shape, 1])] });
 }

@@ -1,5 +1,5 @@
 import { formatShape, type Spec } from '../../core/shape.js';
-import { ArgumentError, ShapeError } from '../../errors.js';
+import { ArgumentError, ShapeError, show } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { apply, defineOp } from '../op.js';
@@ -26,7 +26,8 @@ function matrices(op: string, x: Spec): Spec {
 }
 
 function cut(x: Tensor, attrs: Attrs): Tensor {
-  if (!Number.isSafeInteger(attrs.k)) throw new ArgumentError(attrs.upper ? 'triu' : 'tril', `k must be a whole number, got ${attrs.k}`);
+  if (!Number.isSafeInteger(attrs.k))
+    throw new ArgumentError(attrs.upper ? 'triu' : 'tril', `k must be a whole number, got ${show(attrs.k)}`);
   return apply(triangleOp, { x }, attrs);
 }
 

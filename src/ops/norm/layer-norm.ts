@@ -1,4 +1,4 @@
-import { formatShape, sameShape, sizeOf, type Shape, type Spec } from '../../core/shape.js';
+import { checkList, formatShape, sameShape, sizeOf, type Shape, type Spec } from '../../core/shape.js';
 import { checkOptions, ShapeError } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
 import { scope } from '../../runtime/scope.js';
@@ -13,6 +13,7 @@ import { applyMulti, defineMultiOp, floating } from '../op.js';
 import { mean } from '../reduce/mean.js';
 import { parameter, shaped, withShapes } from './affine.js';
 import { lazy } from './lazy.js';
+import { checkLive } from '../../runtime/handle.js';
 
 const forward = kernel('layer_norm', [3, 3], ['eps', 'centred']);
 const backward = kernel('layer_norm_grad', [5, 3], ['centred']);
@@ -99,7 +100,7 @@ export interface LayerNormOptions {
 
 /** The normalised shape as a list; throws ShapeError unless x ends in it. */
 function normalized(op: string, x: Tensor, shape: number | Shape): Shape {
-  const list = typeof shape === 'number' ? [shape] : [...shape];
+  const list = typeof shape === 'number' ? [shape] : [...checkList(op, 'normalizedShape', shape)];
   if (list.length === 0) throw new ShapeError(op, 'normalizedShape must name at least one axis');
   if (!sameShape(x.shape.slice(-list.length), list))
     throw new ShapeError(op, `x ${formatShape(x.shape)} must end in normalizedShape ${formatShape(list)}`);
@@ -111,6 +112,7 @@ function normalized(op: string, x: Tensor, shape: number | Shape): Shape {
  * x [..., s...] floating, normalizedShape s, weight and bias [s...] -> [..., s...]. Throws ShapeError, DTypeError or ArgumentError.
  */
 export function layerNorm(x: Tensor, normalizedShape: number | Shape, options: LayerNormOptions = {}): Tensor {
+  checkLive('layerNorm', 'x', x);
   checkTensor('layerNorm', x);
   checkOptions('layerNorm', options, ['weight', 'bias', 'eps']);
   const { weight, bias, eps = 1e-5 } = options;
@@ -139,6 +141,7 @@ export interface RmsNormOptions {
  * x [..., s...] floating, normalizedShape s, weight [s...] -> [..., s...]. Throws ShapeError, DTypeError or ArgumentError.
  */
 export function rmsNorm(x: Tensor, normalizedShape: number | Shape, options: RmsNormOptions = {}): Tensor {
+  checkLive('rmsNorm', 'x', x);
   checkTensor('rmsNorm', x);
   checkOptions('rmsNorm', options, ['weight', 'eps']);
   const { weight, eps = 1e-6 } = options;

@@ -4,6 +4,7 @@ import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { apply, defineOp, floating } from '../op.js';
 import { adaptiveWindow, pooledShape, poolWindow, type Pair, type PoolOptions, type PoolWindow } from './window.js';
+import { checkLive } from '../../runtime/handle.js';
 
 const params = ['kernelH', 'kernelW', 'strideH', 'strideW', 'padH', 'padW', 'includePad', 'adaptive'];
 const forward = kernel('avg_pool2d', [1, 1], params);
@@ -57,6 +58,7 @@ export interface AvgPoolOptions {
  * fit.
  */
 export function avgPool2d(x: Tensor, kernelSize: Pair, options: AvgPoolOptions = {}): Tensor {
+  checkLive('avgPool2d', 'x', x);
   checkOptions('avgPool2d', options, ['stride', 'padding', 'ceilMode', 'countIncludePad']);
   const { countIncludePad = true, ...rest } = options;
   const window: PoolOptions = rest;
@@ -68,5 +70,6 @@ export function avgPool2d(x: Tensor, kernelSize: Pair, options: AvgPoolOptions =
  * [C, H, W] float -> [.., size]; null keeps an axis. Throws ShapeError or ArgumentError.
  */
 export function adaptiveAvgPool2d(x: Tensor, size: number | readonly [number | null, number | null]): Tensor {
+  checkLive('adaptiveAvgPool2d', 'x', x);
   return averaged(x, { window: adaptiveWindow('adaptiveAvgPool2d', x.shape, size), countIncludePad: false });
 }

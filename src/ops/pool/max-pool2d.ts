@@ -5,6 +5,7 @@ import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { apply, applyMulti, defineMultiOp, defineOp, floating } from '../op.js';
 import { adaptiveWindow, pooledShape, poolWindow, type Pair, type PoolOptions, type PoolWindow } from './window.js';
+import { checkLive } from '../../runtime/handle.js';
 
 const params = ['kernelH', 'kernelW', 'strideH', 'strideW', 'padH', 'padW', 'dilationH', 'dilationW', 'adaptive'];
 const forward = kernel('max_pool2d', [1, 2], params);
@@ -68,6 +69,7 @@ export function maxPooled(x: Tensor, window: PoolWindow): Tensor {
  * (ceil with ceilMode). NaN wins. The gradient goes to the first maximum in row-major order. Throws ShapeError or ArgumentError on sizes that do not fit.
  */
 export function maxPool2d(x: Tensor, kernelSize: Pair, options: PoolOptions = {}): Tensor {
+  checkLive('maxPool2d', 'x', x);
   checkOptions('maxPool2d', options, ['stride', 'padding', 'dilation', 'ceilMode']);
   return maxPooled(x, poolWindow('maxPool2d', x.shape, kernelSize, options));
 }
@@ -77,5 +79,6 @@ export function maxPool2d(x: Tensor, kernelSize: Pair, options: PoolOptions = {}
  * [.., size]; null keeps an axis. Throws ShapeError or ArgumentError.
  */
 export function adaptiveMaxPool2d(x: Tensor, size: number | readonly [number | null, number | null]): Tensor {
+  checkLive('adaptiveMaxPool2d', 'x', x);
   return maxPooled(x, adaptiveWindow('adaptiveMaxPool2d', x.shape, size));
 }

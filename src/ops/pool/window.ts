@@ -1,5 +1,5 @@
-import { formatShape, type Shape } from '../../core/shape.js';
-import { ArgumentError, ShapeError } from '../../errors.js';
+import { checkList, formatShape, type Shape } from '../../core/shape.js';
+import { ArgumentError, ShapeError, show } from '../../errors.js';
 
 /** A size for both axes, or one for each: [height, width]. */
 export type Pair = number | readonly [number, number];
@@ -52,7 +52,7 @@ export function poolWindow(op: string, x: Shape, kernelSize: Pair, options: Pool
 /** The pooling of x [..., H, W] to `size`; null keeps an axis as it is. */
 export function adaptiveWindow(op: string, x: Shape, size: number | readonly [number | null, number | null]): PoolWindow {
   const [height, width] = imageSize(op, x);
-  const wanted = typeof size === 'number' ? [size, size] : size;
+  const wanted = typeof size === 'number' ? [size, size] : checkList(op, 'size', size);
   const out = pairOf(op, 'size', [wanted[0] ?? height, wanted[1] ?? width], 1);
   if (height < 1 || width < 1) throw new ShapeError(op, `x ${formatShape(x)} has no elements to pool`);
   return { kernel: [1, 1], stride: [1, 1], padding: [0, 0], dilation: [1, 1], adaptive: true, out };
@@ -71,10 +71,13 @@ function imageSize(op: string, x: Shape): readonly [number, number] {
 }
 
 function pairOf(op: string, name: string, value: Pair, least: number): readonly [number, number] {
-  const [a, b] = typeof value === 'number' ? [value, value] : value;
+  const [a = NaN, b = NaN] = typeof value === 'number' ? [value, value] : checkList(op, name, value);
   for (const n of [a, b]) {
     if (!Number.isInteger(n) || n < least)
-      throw new ArgumentError(op, `${name} must be a whole number >= ${least} or two of them, got ${String(value)}`);
+      throw new ArgumentError(
+        op,
+        `${name} must be a whole number >= ${least} or two of them, got ${Array.isArray(value) ? formatShape(value) : show(value)}`,
+      );
   }
   return [a, b];
 }

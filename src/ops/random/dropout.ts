@@ -1,8 +1,9 @@
-import { ArgumentError } from '../../errors.js';
+import { checkOptions, ArgumentError, show } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
 import { nextStream } from '../../runtime/random.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { apply, defineOp, floating } from '../op.js';
+import { checkLive } from '../../runtime/handle.js';
 
 const forward = kernel('dropout', [1, 1], ['seed', 'stream', 'p']);
 
@@ -36,8 +37,11 @@ export interface DropoutOptions {
  * Each element is set to 0 with probability p, the others are scaled by 1 / (1 - p), so that the mean stays (Srivastava et al. 2014). No mask is stored.
  * x [...] float -> [...]. Throws ArgumentError unless 0 <= p <= 1.
  */
-export function dropout(x: Tensor, p = 0.5, { training = true }: DropoutOptions = {}): Tensor {
-  if (!(p >= 0 && p <= 1)) throw new ArgumentError('dropout', `p must be a probability in [0, 1], got ${p}`);
+export function dropout(x: Tensor, p = 0.5, options: DropoutOptions = {}): Tensor {
+  checkLive('dropout', 'x', x);
+  checkOptions('dropout', options, ['training']);
+  const { training = true } = options;
+  if (typeof p !== 'number' || !(p >= 0 && p <= 1)) throw new ArgumentError('dropout', `p must be a probability in [0, 1], got ${show(p)}`);
   floating('dropout', x);
   return !training || p === 0 ? x : masked(x, { p, ...nextStream() });
 }

@@ -21,9 +21,10 @@ export interface ReduceAttrs {
 }
 
 /** Options of a reduction as attributes. Throws ArgumentError or ShapeError. */
-export function reduceAttrs(op: string, x: Tensor, { axis, keepdims = false, ...rest }: ReduceOptions): ReduceAttrs {
+export function reduceAttrs(op: string, x: Tensor, options: ReduceOptions): ReduceAttrs {
   if (!(x instanceof Tensor)) throw new ArgumentError(op, `x must be a tensor, got ${describe(x)}`);
-  checkOptions(op, rest, ['axis', 'keepdims']);
+  checkOptions(op, options, ['axis', 'keepdims']);
+  const { axis, keepdims = false } = options;
   return { axes: normalizeAxes(op, axis, x.shape), keepdims };
 }
 

@@ -1,3 +1,4 @@
+import { checkOptions } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
 import { scope } from '../../runtime/scope.js';
 import type { Tensor } from '../../tensor/tensor.js';
@@ -61,11 +62,13 @@ export interface NormOptions extends ReduceOptions {
  * y = (sum of |x|^p)^(1/p) over `axis`: the vector norm of order p, torch.linalg.vector_norm. x [...] floating -> x's shape without those axes.
  * Where all is 0 the gradient is 0. Throws ShapeError on an axis that x does not have, DTypeError for integers, ArgumentError when p is no number.
  */
-export function norm(x: Tensor, { p = 2, ...options }: NormOptions = {}): Tensor {
+export function norm(x: Tensor, options: NormOptions = {}): Tensor {
   checkTensor('norm', x);
+  checkOptions('norm', options, ['p', 'axis', 'keepdims']);
+  const { p = 2, ...axes } = options;
   floating('norm', x);
   checkNumber('norm', 'p', p);
-  const attrs = reduceAttrs('norm', x, options);
+  const attrs = reduceAttrs('norm', x, axes);
   if (p === 1) return apply(normOneOp, { x }, attrs);
   if (p === 2) return apply(normTwoOp, { x }, attrs);
   if (p === Infinity) return apply(normInfinityOp, { x }, attrs);

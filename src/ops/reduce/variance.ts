@@ -1,3 +1,4 @@
+import { checkOptions } from '../../errors.js';
 import { reducedShape } from '../../core/shape.js';
 import { kernel } from '../../runtime/kernel.js';
 import { scope } from '../../runtime/scope.js';
@@ -43,8 +44,10 @@ export interface VarianceOptions extends ReduceOptions {
  * y = sum of (x - mean)^2 / (count - correction) over `axis`, in two passes: no cancellation. x [...] floating -> x's shape without those axes.
  * A divisor of 0 gives NaN or inf. Throws ShapeError on an axis that x does not have, DTypeError for integers.
  */
-export function variance(x: Tensor, { correction = 1, ...options }: VarianceOptions = {}): Tensor {
-  const attrs = reduceAttrs('variance', x, options);
+export function variance(x: Tensor, options: VarianceOptions = {}): Tensor {
+  checkOptions('variance', options, ['correction', 'axis', 'keepdims']);
+  const { correction = 1, ...axes } = options;
+  const attrs = reduceAttrs('variance', x, axes);
   checkNumber('variance', 'correction', correction);
   return apply(varianceOp, { x }, { ...attrs, divisor: Math.max(0, reducedCount(x.shape, attrs.axes) - correction) });
 }
