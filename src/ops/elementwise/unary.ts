@@ -1,5 +1,5 @@
 import { formatSpec, type Spec } from '../../core/shape.js';
-import { ArgumentError, DTypeError, describe } from '../../errors.js';
+import { ArgumentError, DTypeError } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { apply, defineOp, floating, type Op } from '../op.js';
