@@ -30,8 +30,10 @@ export interface BceWithLogitsOptions extends BinaryCrossEntropyOptions {
  * Mean of -(target log p + (1 - target) log(1 - p)) with p = sigmoid(x), from the raw scores: (1 - t) x + (1 + (posWeight - 1) t) softplus(-x), which never
  * overflows. x [...] and target [...] floating, of one shape -> [], or [...] for reduction none. Throws ShapeError, DTypeError or ArgumentError.
  */
-export function bceWithLogits(x: Tensor, target: Tensor, { weight, posWeight, ...options }: BceWithLogitsOptions = {}): Tensor {
-  return elementLoss('bceWithLogits', x, target, options, () => {
+export function bceWithLogits(x: Tensor, target: Tensor, options: BceWithLogitsOptions = {}): Tensor {
+  checkOptions('bceWithLogits', options, ['weight', 'posWeight', 'reduction']);
+  const { weight, posWeight, ...reduced } = options;
+  return elementLoss('bceWithLogits', x, target, reduced, () => {
     const negative = softplus(neg(x), { threshold: Infinity });
     const positive = posWeight === undefined ? negative : mul(add(mul(sub(posWeight, 1), target), 1), negative);
     const losses = add(mul(less(1, target), x), positive);
@@ -43,8 +45,10 @@ export function bceWithLogits(x: Tensor, target: Tensor, { weight, posWeight, ..
  * Mean of -(target log x + (1 - target) log(1 - x)) for probabilities x, logarithms limited to -100 as in PyTorch. Prefer bceWithLogits.
  * x [...] in 0..1 and target [...] floating, of one shape -> [], or [...] for reduction none. Throws ShapeError, DTypeError or ArgumentError.
  */
-export function binaryCrossEntropy(x: Tensor, target: Tensor, { weight, ...options }: BinaryCrossEntropyOptions = {}): Tensor {
-  return elementLoss('binaryCrossEntropy', x, target, options, () => {
+export function binaryCrossEntropy(x: Tensor, target: Tensor, options: BinaryCrossEntropyOptions = {}): Tensor {
+  checkOptions('binaryCrossEntropy', options, ['weight', 'reduction']);
+  const { weight, ...reduced } = options;
+  return elementLoss('binaryCrossEntropy', x, target, reduced, () => {
     const yes = mul(target, maximum(log(x), -100));
     const no = mul(less(1, target), maximum(log1p(neg(x)), -100));
     const losses = neg(add(yes, no));

@@ -35,10 +35,12 @@ export interface HuberLossOptions extends LossOptions {
  * Mean of d^2 / 2 where |d| = |x - target| <= delta, delta (|d| - delta / 2) elsewhere (Huber 1964). x [...] and target [...] floating, of one shape -> [],
  * or [...] for reduction none. Throws ShapeError, DTypeError or ArgumentError.
  */
-export function huberLoss(x: Tensor, target: Tensor, { delta = 1, ...options }: HuberLossOptions = {}): Tensor {
+export function huberLoss(x: Tensor, target: Tensor, options: HuberLossOptions = {}): Tensor {
+  checkOptions('huberLoss', options, ['delta', 'reduction']);
+  const { delta = 1, ...reduced } = options;
   checkNumber('huberLoss', 'delta', delta);
   if (delta <= 0) throw new ArgumentError('huberLoss', `delta must be above 0, got ${delta}`);
-  return elementLoss('huberLoss', x, target, options, () => huber(x, target, delta));
+  return elementLoss('huberLoss', x, target, reduced, () => huber(x, target, delta));
 }
 
 export interface SmoothL1LossOptions extends LossOptions {
@@ -50,10 +52,12 @@ export interface SmoothL1LossOptions extends LossOptions {
  * Mean of d^2 / (2 beta) where |d| = |x - target| <= beta, |d| - beta / 2 elsewhere: huberLoss / beta (Girshick 2015, arXiv:1504.08083).
  * x [...] and target [...] floating, of one shape -> [], or [...] for reduction none. Throws ShapeError, DTypeError or ArgumentError.
  */
-export function smoothL1Loss(x: Tensor, target: Tensor, { beta = 1, ...options }: SmoothL1LossOptions = {}): Tensor {
+export function smoothL1Loss(x: Tensor, target: Tensor, options: SmoothL1LossOptions = {}): Tensor {
+  checkOptions('smoothL1Loss', options, ['beta', 'reduction']);
+  const { beta = 1, ...reduced } = options;
   checkNumber('smoothL1Loss', 'beta', beta);
   if (beta < 0) throw new ArgumentError('smoothL1Loss', `beta must not be negative, got ${beta}`);
-  return elementLoss('smoothL1Loss', x, target, options, () => (beta === 0 ? abs(sub(x, target)) : div(huber(x, target, beta), beta)));
+  return elementLoss('smoothL1Loss', x, target, reduced, () => (beta === 0 ? abs(sub(x, target)) : div(huber(x, target, beta), beta)));
 }
 
 /** The losses of single elements. */
