@@ -52,6 +52,7 @@ export type { ReduceOptions } from './reduce/axes.js';
 
 // norm
 export { batchNorm, type BatchNormOptions } from './norm/batch-norm.js';
+export { groupNorm, type GroupNormOptions } from './norm/group-norm.js';
 export { layerNorm, rmsNorm, type LayerNormOptions, type RmsNormOptions } from './norm/layer-norm.js';
 export { logSoftmax } from './norm/log-softmax.js';
 export { softmax } from './norm/softmax.js';

@@ -1,4 +1,4 @@
-import { batchNorm, layerNorm, logSoftmax, ones, rmsNorm, softmax, tensor, zeros } from '../../src/index.js';
+import { batchNorm, groupNorm, layerNorm, logSoftmax, ones, rmsNorm, softmax, tensor, zeros } from '../../src/index.js';
 import { along, at, build, reduce, size, type Nd } from '../helpers/nd.js';
 import { row } from './row.js';
 
@@ -38,6 +38,26 @@ function naiveRows([x, weight, bias]: readonly Nd[], { normalizedShape, eps = 1e
     );
   }
   return { shape: x.shape, data };
+}
+
+/** Inputs: x, weight, bias. */
+interface GroupNormAttrs {
+  readonly groups: number;
+}
+
+function naiveGroupNorm([x, weight, bias]: readonly Nd[], { groups }: GroupNormAttrs): Nd {
+  if (x === undefined) throw new Error('x is missing');
+  const [batch = 0, channels = 1] = x.shape;
+  const n = batch === 0 ? 0 : x.data.length / (batch * groups);
+  const normal = naiveRows([{ shape: [batch * groups, n], data: x.data }], { normalizedShape: [n] }, true);
+  const inner = size(x.shape.slice(2));
+  return {
+    shape: x.shape,
+    data: normal.data.map((v, i) => {
+      const c = Math.floor(i / inner) % channels;
+      return v * (weight?.data[c] ?? 1) + (bias?.data[c] ?? 0);
+    }),
+  };
 }
 
 /** Inputs: x, weight, bias and, unless training, running mean and variance. */
@@ -185,5 +205,23 @@ export const norms = [
     ],
     bench: [{ shapes: [[64, 32, 28, 28], [32], [32]], attrs: { training: true } }],
     flops: ([x]) => 8 * size(x ?? []),
+  }),
+  row<GroupNormAttrs>({
+    name: 'groupNorm',
+    ops: ['layerNorm', 'layerNormGrad'],
+    call: ([x, weight, bias], { groups }) => groupNorm(x!, groups, { weight: weight ?? null, bias: bias ?? null }),
+    naive: naiveGroupNorm,
+    cases: [
+      { shapes: [[2, 6]], attrs: { groups: 2 } },
+      { shapes: [[2, 4, 5], [4], [4]], attrs: { groups: 2 } },
+      { shapes: [[2, 4, 3, 2], [4], [4]], attrs: { groups: 1 } },
+      { shapes: [[0, 4, 3], [4], [4]], attrs: { groups: 2 } },
+    ],
+    torch: "F.group_norm(x[0], a['groups'], x[1] if len(x) > 1 else None, x[2] if len(x) > 2 else None)",
+    rejects: [
+      { call: () => groupNorm(zeros([2, 5]), 2), message: /groupNorm: x \[2,5\] has 5 channels, which do not make 2 equal groups/ },
+      { call: () => groupNorm(zeros([5]), 1), message: /groupNorm: x \[5\] must be \[N, C, \.\.\.\]/ },
+      { call: () => groupNorm(zeros([2, 4]), 2, { weight: ones([2]) }), message: /groupNorm: weight \[2\] must be \[4\]/ },
+    ],
   }),
 ];

@@ -86,11 +86,15 @@ CR_INLINE void reduce_rows(Context& ctx, const Reduction& plan, const T* x, cons
   const int64_t segment = segment_blocks(cut.blocks, plan.count / (cut.blocks > 0 ? cut.blocks : 1), plan.outputs);
   if (segment == cut.blocks) {
     const int64_t grain = plan.count >= kReduceGrain ? 1 : kReduceGrain / (plan.count + 16);
+    const bool single = cut.in_place && cut.blocks == 1;  // short rows: no tree to set up
     parallel_range(ctx, plan.outputs, grain, [&](int64_t begin, int64_t end) {
       Position at = position_at(kept, kept.rank, begin);
       for (int64_t i = begin; i < end; ++i, advance(kept, kept.rank, at)) {
         const A constant = c == nullptr ? A{} : c[at.c];
-        store_result<Op, A>(plan, reduce_blocks<Op, A>(plan, cut, x + at.x, constant, 0, cut.blocks), constant, y + at.y);
+        const auto map = [constant](Vec<A> v) CR_INLINE_LAMBDA { return Op::map(v, splat<Vec<A>>(constant)); };
+        const Lanes<A> lanes =
+            single ? reduce_lanes<Op, A>(x + at.x, plan.count, map) : reduce_blocks<Op, A>(plan, cut, x + at.x, constant, 0, cut.blocks);
+        store_result<Op, A>(plan, lanes, constant, y + at.y);
       }
     });
     return;
