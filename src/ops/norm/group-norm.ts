@@ -29,6 +29,7 @@ export function groupNorm(x: Tensor, groups: number, options: GroupNormOptions =
   const { weight, bias, eps = 1e-5 } = options;
   floating('groupNorm', x);
   checkNumber('groupNorm', 'eps', eps);
+  checkNumber('groupNorm', 'groups', groups);
   const [batch = 0, channels = 0] = x.shape;
   if (x.shape.length < 2) throw new ShapeError('groupNorm', `x ${formatShape(x.shape)} must be [N, C, ...]`);
   if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0)
