@@ -22,7 +22,7 @@ const largeBytes = 1 << 20;
 /** Blocks up to this size are cut many at a time from one allocation and stay in the pool for good. */
 const slabBytes = 1 << 16;
 /** V8 sees small objects and is in no hurry: a collection is urged when tracked memory is this much above twice what the last one left. */
-const urgeBytes = 128 << 20;
+const urgeBytes = 96 << 20;
 /** Unreachable memory is looked for after this much was dropped into V8's care. */
 const sweepBytes = 8 << 20;
 

@@ -55,11 +55,15 @@ let reported = 0;
 
 /**
  * An update in place (an optimizer's) was left out because of an error. Whoever reads the loss is told; whoever reads nothing would train on without noticing,
- * so a process warning says it, once for each error.
+ * so a process warning says it, once for each error, when no read that may yet tell is under way.
  */
-export function reportSkipped(id: number): void {
+export function reportSkipped(id: number, readsUnderWay: () => boolean): void {
   setImmediate(() => {
     if (id <= reported) return;
+    if (readsUnderWay()) {
+      reportSkipped(id, readsUnderWay);
+      return;
+    }
     const error = executionError(id);
     process.emitWarning(`an update in place was left out, the tensor keeps its value: ${error.message}`, {
       type: 'ChainruleWarning',

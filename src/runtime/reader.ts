@@ -22,7 +22,7 @@ function settle(): void {
   for (let i = 0; i < ended.length; i += 2) {
     const seq = ended[i] as number;
     const error = ended[i + 1] as number;
-    if (seq === 0) reportSkipped(error);
+    if (seq === 0) reportSkipped(error, () => awaited > 0);
     const reader = readers.get(seq);
     readers.delete(seq);
     reader?.done(error);
