@@ -12,7 +12,7 @@ export type NestedArray = number | boolean | bigint | readonly NestedArray[];
  * Throws ShapeError when rows differ in length.
  */
 export function tensor(values: NestedArray | DataArray, options: CreateOptions = {}): Tensor {
-  if (ArrayBuffer.isView(values)) return fromArray(values, [values.length], options);
+  if (ArrayBuffer.isView(values) && 'length' in values) return fromArray(values, [values.length], options);
   const shape = shapeOf(values);
   checkShape('tensor', shape);
   const flat: (number | bigint)[] = [];
@@ -37,9 +37,13 @@ export function tensor(values: NestedArray | DataArray, options: CreateOptions =
   return make(flat as number[], shape, options.dtype ?? inferred, options);
 }
 
-/** A tensor of the given shape from flat row-major values, which are copied. Throws ShapeError when their number does not fit. */
+/** A tensor of the given shape from flat row-major values, which are copied. Throws ShapeError when their number does not fit, ArgumentError when
+ * they are no array. */
 export function fromArray(values: ArrayLike<number> | DataArray, shape: Shape, options: CreateOptions = {}): Tensor {
   checkShape('fromArray', shape);
+  if (typeof values !== 'object' || values === null || !Number.isInteger(values.length)) {
+    throw new ArgumentError('fromArray', `values must be an array or a typed array, got ${values === null ? 'null' : typeof values}`);
+  }
   if (values.length !== sizeOf(shape))
     throw new ShapeError('fromArray', `shape ${formatShape(shape)} has ${sizeOf(shape)} elements, values has ${values.length}`);
   return make(values, [...shape], options.dtype ?? dtypeOfArray(values), options);

@@ -174,7 +174,7 @@ function outOfMemory(bytes: number): never {
   throw new MemoryError(
     '',
     `no room for ${megabytes(bytes)}: ${megabytes(reservedBytes)} of the budget of ${megabytes(budgetBytes)} are taken, ${megabytes(liveBytes)} of them by live tensors. ` +
-      `Largest live tensors:\n${lines.join('\n')}\nRelease what is no longer needed (scope(), using, dispose()), use smaller batches, or raise the limit with engine.setMemoryBudget(bytes).`,
+      `${lines.length === 0 ? '' : `Largest live tensors:\n${lines.join('\n')}\n`}Release what is no longer needed (scope(), using, dispose()), use smaller batches, or raise the limit with engine.setMemoryBudget(bytes).`,
   );
 }
 

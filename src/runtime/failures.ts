@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { native } from '../binding/load.js';
 import { ExecutionError } from '../errors.js';
 
@@ -16,7 +17,22 @@ let forgetAt = firstForget;
 /** Remembers the caller's line for command `seq`. */
 export function rememberSite(seq: number, op: string): void {
   if (sites.size >= forgetAt) forgetSites();
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = siteFrames;
   sites.set(seq, new ExecutionError(op, ''));
+  Error.stackTraceLimit = limit;
+}
+
+/** Frames that are looked at: layers within layers stand between a kernel and the caller. */
+const siteFrames = 40;
+/** Where this package's own code is, as stacks write it. */
+const ownCode = new URL('..', import.meta.url);
+
+/** The frames of a stack outside this package, the caller's line first; all frames when there is no other. */
+function callersFrames(stack: string): string {
+  const frames = stack.split('\n').filter((line) => line.startsWith('    at '));
+  const callers = frames.filter((line) => !line.includes(ownCode.href) && !line.includes(fileURLToPath(ownCode)));
+  return (callers.length > 0 ? callers : frames).join('\n');
 }
 
 /** Drops the sites of commands that went well. It matters: until its text is asked for, a stack keeps every `this` on it alive, tensors too. */
@@ -45,8 +61,7 @@ export function executionError(id: number): ExecutionError {
   const site = sites.get(seq) ?? failed.get(seq);
   if (site === undefined) return new ExecutionError(kernel, message);
   const error = new ExecutionError(site.op, message);
-  const at = site.stack?.indexOf('\n') ?? -1;
-  if (site.stack !== undefined && at >= 0) error.stack = `${error.name}: ${error.message}${site.stack.slice(at)}`;
+  error.stack = `${error.name}: ${error.message}\n${callersFrames(site.stack ?? '')}`;
   return error;
 }
 

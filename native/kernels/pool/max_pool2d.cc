@@ -122,7 +122,7 @@ CR_INLINE void max_of_pairs(const T* x, int64_t row_stride, int64_t position, in
   using I = IntVec<V>;
   constexpr int64_t lanes = kLanes<T>;
   I steps;
-  for (int i = 0; i < lanes; ++i) steps[i] = static_cast<IntFor<T>>(2 * i);
+  for (IntFor<T> i = 0; i < lanes; ++i) steps[i] = 2 * i;
   for (int64_t o = 0; o < out; o += lanes) {
     const int64_t left = out - o < lanes ? out - o : lanes;
     V corner[4];
