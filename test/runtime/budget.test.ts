@@ -103,8 +103,11 @@ describe('the memory budget', () => {
       const error = errorOf(step);
       forgetGradient();
       engine.trim();
-      globalThis.gc?.(); // a graph that never came to its backward pass
-      engine.trim();
+      // A graph that never came to its backward pass is freed when V8 finds it dead, which one collection need not do.
+      for (let i = 0; i < 5 && engine.stats().liveBytes !== liveBytes; i++) {
+        globalThis.gc?.();
+        engine.trim();
+      }
       expect(engine.stats().liveBytes).toBe(liveBytes);
       if (error === undefined) break;
       expect(error).toBeInstanceOf(ChainruleError);
