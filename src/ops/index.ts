@@ -38,6 +38,12 @@ export { matmul } from './linalg/matmul.js';
 export { conv1d } from './conv/conv1d.js';
 export { conv2d } from './conv/conv2d.js';
 
+// recurrent
+export { gru, type RecurrentResult } from './recurrent/gru.js';
+export { lstm, type LstmResult, type LstmState } from './recurrent/lstm.js';
+export { rnn, type RnnOptions } from './recurrent/rnn.js';
+export type { RecurrentWeights, SequenceOptions } from './recurrent/sequence.js';
+
 // reduce
 export { argmax, argmin, type ArgmaxOptions } from './reduce/argmax.js';
 export { max, min } from './reduce/extreme.js';

@@ -13,6 +13,11 @@ import { matmul, rows } from './matmul.js';
 const forward = kernel('linear', [3, 1]);
 const multiply = kernel('matmul', [2, 1]);
 
+/** The kernel alone, for ops that begin with a linear map: out = x weight^T + bias. Nothing is checked or recorded. */
+export function linearInto(x: Handle, weight: Handle, bias: Handle, out: Handle): void {
+  forward([x, weight, bias], [out]);
+}
+
 export const linearOp = defineOp({
   name: 'linear',
   inputs: ['x', 'weight', 'bias'],
