@@ -1,5 +1,6 @@
 /** The whole op table: every row of every family file in this folder. A new family file needs no entry here. */
 import { readdirSync } from 'node:fs';
+import { extname } from 'node:path';
 import type { DType } from '../../src/index.js';
 import type { Case, Draw, Row } from './row.js';
 
@@ -10,17 +11,19 @@ export interface TableRow extends Row<unknown> {
 export type TableCase = Case<unknown>;
 
 const folder = new URL('.', import.meta.url);
+/** .ts, or .js where the tests run transpiled (scripts/test-qemu.mjs). */
+const extension = extname(new URL(import.meta.url).pathname);
 const notFamilies = new Set(['index', 'row']);
 
 async function load(): Promise<TableRow[]> {
   const families = readdirSync(folder)
-    .filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))
-    .map((file) => file.slice(0, -3))
+    .filter((file) => file.endsWith(extension) && !file.endsWith('.d.ts'))
+    .map((file) => file.slice(0, -extension.length))
     .filter((family) => !notFamilies.has(family))
     .sort();
   const all: TableRow[] = [];
   for (const family of families) {
-    const module = (await import(new URL(`${family}.ts`, folder).href)) as Record<string, unknown>;
+    const module = (await import(new URL(`${family}${extension}`, folder).href)) as Record<string, unknown>;
     for (const value of Object.values(module)) {
       if (Array.isArray(value)) for (const one of value as Row<unknown>[]) all.push({ ...one, family });
     }
