@@ -34,6 +34,9 @@ export { to } from './elementwise/cast.js';
 export { linear } from './linalg/linear.js';
 export { matmul } from './linalg/matmul.js';
 
+// attention
+export { scaledDotProductAttention, type AttentionOptions } from './attention/scaled-dot-product-attention.js';
+
 // conv
 export { conv1d } from './conv/conv1d.js';
 export { conv2d } from './conv/conv2d.js';

@@ -1,0 +1,160 @@
+// y = softmax(scale q k^T + mask) v, a tile of queries against a tile of keys at a time, with the running maximum and sum of each query
+// (Dao et al. 2022, arXiv:2205.14135; Dao 2023, arXiv:2307.08691). Beside y only the logarithm of each sum is kept: memory grows with
+// queries + keys.
+#include "kernels/attention/mask.h"
+
+namespace chainrule::CR_ISA {
+
+inline constexpr int64_t kForwardGroups = 2;
+template <class T>
+inline constexpr int64_t kForwardTile = kForwardGroups* kGroup<T>;
+
+/// What is known of one group of queries so far.
+template <class T>
+struct Running {
+  T* query;    // [depth][kGroup], scaled
+  T* mixed;    // [width][kGroup]: sum of weight times value
+  T* largest;  // [kGroup] score
+  T* sum;      // [kGroup] of weights
+};
+
+/// Scores [keys][kGroup] -> weights relative to the largest score so far; what was summed before is scaled to it.
+template <class T>
+CR_INLINE void soften(T* scores, int64_t keys, int64_t queries, const Running<T>& run, int64_t width, bool first) {
+  using V = Vec<T>;
+  for (int64_t i = 0; i < queries; i += kLanes<T>) {
+    const V before = first ? splat<V>(kMinusInfinity<T>) : load(run.largest + i);
+    V largest = before;
+    for (int64_t k = 0; k < keys; ++k) {
+      const V score = load(scores + k * kGroup<T> + i);
+      largest = score > largest ? score : largest;
+    }
+    const V base = largest == splat<V>(kMinusInfinity<T>) ? V{} : largest;  // nothing but masked keys: exp(-inf - 0) = 0
+    V sum = {};
+    for (int64_t k = 0; k < keys; ++k) {
+      T* at = scores + k * kGroup<T> + i;
+      const V weight = exp_flushed(load(at) - base);
+      sum += weight;
+      store(at, weight);
+    }
+    store(run.largest + i, largest);
+    if (first) {
+      store(run.sum + i, sum);
+      continue;
+    }
+    const V shrink = exp_flushed(before - base);
+    store(run.sum + i, fma(load(run.sum + i), shrink, sum));
+    if (!any(shrink != splat<V>(1))) continue;
+    for (int64_t d = 0; d < width; ++d) {
+      T* at = run.mixed + d * kGroup<T> + i;
+      store(at, load(at) * shrink);
+    }
+  }
+}
+
+/// Scratch of one unit, carved from one piece.
+template <class T>
+struct ForwardScratch {
+  T *query, *mixed, *largest, *sum, *scores, *extra, *key, *value;
+  static int64_t size(const Attention<T>& a) {
+    return kForwardTile<T> * (a.depth + a.width + 2) + 2 * kKeyTile * kGroup<T> + kKeyTile * (padded(a.depth) + padded(a.width));
+  }
+  ForwardScratch(const Attention<T>& a, T* at) {
+    query = at;
+    mixed = query + kForwardTile<T> * a.depth;
+    largest = mixed + kForwardTile<T> * a.width;
+    sum = largest + kForwardTile<T>;
+    scores = sum + kForwardTile<T>;
+    extra = scores + kKeyTile * kGroup<T>;
+    key = extra + kKeyTile * kGroup<T>;
+    value = key + kKeyTile * padded(a.depth);
+  }
+  Running<T> group(const Attention<T>& a, int64_t g) const {
+    return {query + g * kGroup<T> * a.depth, mixed + g * kGroup<T> * a.width, largest + g * kGroup<T>, sum + g * kGroup<T>};
+  }
+};
+
+/// Divides by the sums and writes the rows of a group. A query without any key has zeros and a logarithm of 0.
+template <class T>
+CR_INLINE void finish(const Attention<T>& a, const Running<T>& run, int64_t queries, T* y, T* lse) {
+  using V = Vec<T>;
+  for (int64_t i = 0; i < queries; i += kLanes<T>) {
+    const V sum = load(run.sum + i);
+    const auto none = sum == V{};
+    const V inverse = select<V>(none, V{}, splat<V>(1) / sum);
+    for (int64_t d = 0; d < a.width; ++d) {
+      T* at = run.mixed + d * kGroup<T> + i;
+      store(at, load(at) * inverse);
+    }
+    store_some(lse + i, select<V>(none, V{}, load(run.largest + i) + log(sum)), min_of(kLanes<T>, queries - i));
+  }
+  unpack_group(run.mixed, queries, a.width, y);
+}
+
+/// One tile of queries, from `first` on.
+template <class T>
+void attend(const Attention<T>& a, int64_t head, int64_t first, T* y, T* lse, const ForwardScratch<T>& buffer) {
+  const int64_t count = min_of(kForwardTile<T>, a.queries - first);
+  const auto query = matrix_of(a, a.query, head), key = matrix_of(a, a.key, head), value = matrix_of(a, a.value, head);
+  for (int64_t g = 0; g * kGroup<T> < count; ++g) {
+    const int64_t at = g * kGroup<T>;
+    pack_group({query.data + (first + at) * query.row, query.row, query.col}, min_of(kGroup<T>, count - at), a.depth, a.scale,
+               buffer.group(a, g).query);
+  }
+  for (int64_t k0 = 0; k0 < a.keys; k0 += kKeyTile) {
+    const int64_t keys = min_of(kKeyTile, a.keys - k0);
+    if (a.causal && k0 >= first + count) break;
+    const auto k = near_rows(key, k0, keys, a.depth, buffer.key), v = near_rows(value, k0, keys, a.width, buffer.value);
+    for (int64_t g = 0; g * kGroup<T> < count; ++g) {
+      const Running<T> run = buffer.group(a, g);
+      const int64_t from = first + g * kGroup<T>, queries = min_of(kGroup<T>, count - g * kGroup<T>);
+      const int64_t visible = visible_keys<T>(a.causal, from, k0, keys);
+      if (visible == 0) continue;
+      const TilePlace at{head, from, k0, queries, visible, kGroup<T>};
+      multiply_all(visible, queries, TileArgs<T>{a.depth, k.data, k.row, k.col, run.query, kGroup<T>, buffer.scores, kGroup<T>, false});
+      mask_scores(a, at, buffer.scores, buffer.extra);
+      soften(buffer.scores, visible, queries, run, a.width, k0 == 0);
+      if (a.dropping.p > 0) {
+        draw_factors(a, at, buffer.extra);
+        for (int64_t i = 0; i < visible * kGroup<T>; i += kLanes<T>) {
+          store(buffer.scores + i, load(buffer.scores + i) * load(buffer.extra + i));
+        }
+      }
+      multiply_all(a.width, queries, TileArgs<T>{visible, v.data, v.col, v.row, buffer.scores, kGroup<T>, run.mixed, kGroup<T>, k0 > 0});
+    }
+  }
+  for (int64_t g = 0; g * kGroup<T> < count; ++g) {
+    finish(a, buffer.group(a, g), min_of(kGroup<T>, count - g * kGroup<T>), y + (first + g * kGroup<T>)*a.width,
+           lse + first + g * kGroup<T>);
+  }
+}
+
+template <class T>
+void attention(Context& ctx, const Args& args) {
+  const TensorView& out = args.out[0];
+  CR_CHECK(args.ins <= 4 && out.rank >= 2);
+  const auto a = read_attention<T>(args, args.in, args.ins == 4 ? &args.in[3] : nullptr, out);
+  T* y = contiguous_result<T>(out, a.heads, a.queries, a.width);
+  T* lse = contiguous_result<T>(args.out[1], a.heads, a.queries, 1);
+  if (a.keys == 0) {
+    for (int64_t i = 0; i < a.heads * a.queries * a.width; ++i) y[i] = T{0};
+    for (int64_t i = 0; i < a.heads * a.queries; ++i) lse[i] = T{0};
+    return;
+  }
+  const int64_t tiles = ceil_div(a.queries, kForwardTile<T>);
+  const int64_t work = kForwardTile<T> * a.keys * max_of(1, a.depth + a.width);
+  const int64_t each = max_of(1, kUnitWork / work), all = a.heads * tiles;
+  parallel_units(ctx, ceil_div(all, each), [&](int64_t unit, int worker) {
+    const ForwardScratch<T> buffer(a, worker_scratch<T>(ctx, worker, ForwardScratch<T>::size(a)));
+    for (int64_t i = unit * each; i < min_of(all, (unit + 1) * each); ++i) {
+      const int64_t head = i / tiles, tile = tiles - 1 - i % tiles;  // of a causal matrix, the long rows first
+      attend(a, head, tile * kForwardTile<T>, y + head * a.queries * a.width, lse + head * a.queries, buffer);
+    }
+  });
+}
+
+CR_REGISTER(attention,
+            (kernel_set(Registration{"attention", DType::f32, kIsa, "TTT*~>TT", "scale,causal,seed,stream,p", &attention<float>},
+                        Registration{"attention", DType::f64, kIsa, "TTT*~>TT", "scale,causal,seed,stream,p", &attention<double>})));
+
+}  // namespace chainrule::CR_ISA

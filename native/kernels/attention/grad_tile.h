@@ -1,0 +1,182 @@
+#pragma once
+// The gradients of one tile. With P the weights, P' those after dropout (P' = f P), dP = f (g V^T) and delta = rowsum(g Y):
+//   dV += P'^T g    dS = scale P (dP - delta)    dQ += dS K    dK += dS^T Q
+#include "kernels/attention/mask.h"
+
+namespace chainrule::CR_ISA {
+
+inline constexpr int64_t kGradGroups = 4;
+template <class T>
+inline constexpr int64_t kGradTile = kGradGroups* kGroup<T>;  // queries
+/// Distance of the rows of a tile of weights: neighbours begin in different sets of the cache.
+template <class T>
+inline constexpr int64_t kTileStride = kGradTile<T> + 64 / static_cast<int64_t>(sizeof(T));
+
+template <class T>
+struct Gradient {
+  Attention<T> forward;
+  HeadMatrix<const T> g;
+  const T *lse, *delta;       // [heads, queries]
+  T *dquery, *dkey, *dvalue;  // row-major
+};
+
+/// Scratch of one unit.
+template <class T>
+struct GradScratch {
+  T *query, *g, *dquery;   // [groups][depth or width][kGroup]
+  T *lse, *delta;          // [kGradTile]
+  T *weights, *slopes;     // [kKeyTile][kTileStride]: P', dS
+  T* extra;                // [kKeyTile][kGroup]
+  T *key, *value;          // copies of a tile of rows
+  T *query_rows, *g_rows;  // the same
+  T *dkey, *dvalue;        // [rows][padded], where rows of the results are no whole vectors
+
+  static int64_t size(const Attention<T>& a, int64_t rows) {
+    const int64_t wide = padded(a.depth) + padded(a.width);
+    return kGradTile<T> * (2 * a.depth + a.width + 2 + wide) + kKeyTile * (2 * kTileStride<T> + kGroup<T> + wide) + rows * wide;
+  }
+  GradScratch(const Attention<T>& a, T* at, int64_t rows) {
+    const auto take = [&at](int64_t n) {
+      T* part = at;
+      at += n;
+      return part;
+    };
+    weights = take(kKeyTile * kTileStride<T>);
+    slopes = take(kKeyTile * kTileStride<T>);
+    query = take(kGradTile<T> * a.depth);
+    g = take(kGradTile<T> * a.width);
+    dquery = take(kGradTile<T> * a.depth);
+    lse = take(kGradTile<T>);
+    delta = take(kGradTile<T>);
+    extra = take(kKeyTile * kGroup<T>);
+    key = take(kKeyTile * padded(a.depth));
+    value = take(kKeyTile * padded(a.width));
+    query_rows = take(kGradTile<T> * padded(a.depth));
+    g_rows = take(kGradTile<T> * padded(a.width));
+    dkey = take(rows * padded(a.depth));
+    dvalue = take(rows * padded(a.width));
+  }
+};
+
+/// A tile of queries, ready for use: packed by groups in the scratch, and as rows.
+template <class T>
+struct QueryTile {
+  int64_t head, first, count;
+  Matrix<const T> query, g;
+};
+
+template <class T>
+QueryTile<T> prepare_queries(const Gradient<T>& grad, int64_t head, int64_t first, bool with_rows, const GradScratch<T>& buffer) {
+  const Attention<T>& a = grad.forward;
+  const int64_t count = min_of(kGradTile<T>, a.queries - first);
+  const auto query = matrix_of(a, a.query, head), g = matrix_of(a, grad.g, head);
+  for (int64_t at = 0; at < count; at += kGroup<T>) {
+    const int64_t queries = min_of(kGroup<T>, count - at);
+    pack_group({query.data + (first + at) * query.row, query.row, query.col}, queries, a.depth, a.scale, buffer.query + at * a.depth);
+    pack_group({g.data + (first + at) * g.row, g.row, g.col}, queries, a.width, T{1}, buffer.g + at * a.width);
+  }
+  for (int64_t i = 0; i < kGradTile<T>; ++i) {
+    buffer.lse[i] = i < count ? grad.lse[head * a.queries + first + i] : T{0};
+    buffer.delta[i] = i < count ? grad.delta[head * a.queries + first + i] : T{0};
+  }
+  QueryTile<T> tile{head, first, count, {}, {}};
+  if (with_rows) {
+    tile.query = whole_rows(query, first, count, a.depth, buffer.query_rows);
+    tile.g = whole_rows(g, first, count, a.width, buffer.g_rows);
+  }
+  return tile;
+}
+
+/// weights: scores -> P'. slopes: g V^T -> dS. factors are those of dropout.
+template <class T, bool Dropped>
+CR_INLINE void slope(const Attention<T>& a, const TilePlace& at, const T* lse, const T* delta, const T* factors, T* weights, T* slopes) {
+  using V = Vec<T>;
+  const V scale = splat<V>(a.scale);
+  for (int64_t i = 0; i < at.queries; i += kLanes<T>) {
+    const V level = load(lse + i), mean = load(delta + i);
+    for (int64_t k = 0; k < at.keys; ++k) {
+      T *p = weights + k * at.stride + i, *s = slopes + k * at.stride + i;
+      const V weight = exp_flushed(load(p) - level);
+      V gain = load(s);
+      V kept = weight;
+      if constexpr (Dropped) {
+        const V factor = load(factors + k * kGroup<T> + i);
+        gain = gain * factor;
+        kept = kept * factor;
+      }
+      store(p, kept);
+      store(s, weight * scale * (gain - mean));
+    }
+  }
+}
+
+/// P' and dS of one group of queries, and its part of dQ.
+template <class T>
+void group_slopes(const Gradient<T>& grad, const TilePlace& at, const Matrix<const T>& key, const Matrix<const T>& value, int64_t offset,
+                  bool with_dquery, const GradScratch<T>& buffer) {
+  const Attention<T>& a = grad.forward;
+  T *weights = buffer.weights + offset, *slopes = buffer.slopes + offset;
+  multiply_all(at.keys, at.queries,
+               TileArgs<T>{a.depth, key.data, key.row, key.col, buffer.query + offset * a.depth, kGroup<T>, weights, at.stride, false});
+  multiply_all(at.keys, at.queries,
+               TileArgs<T>{a.width, value.data, value.row, value.col, buffer.g + offset * a.width, kGroup<T>, slopes, at.stride, false});
+  mask_scores(a, at, weights, buffer.extra);
+  if (a.dropping.p > 0) {
+    draw_factors(a, at, buffer.extra);
+    slope<T, true>(a, at, buffer.lse + offset, buffer.delta + offset, buffer.extra, weights, slopes);
+  } else {
+    slope<T, false>(a, at, buffer.lse + offset, buffer.delta + offset, nullptr, weights, slopes);
+  }
+  if (!with_dquery) return;
+  multiply_all(
+      a.depth, at.queries,
+      TileArgs<T>{at.keys, key.data, key.col, key.row, slopes, at.stride, buffer.dquery + offset * a.depth, kGroup<T>, at.key > 0});
+}
+
+/// Adds to rows of dK and dV (row-major, in whole vectors) what a tile of queries gives them; the first tile that sees a row sets it.
+template <class T>
+void add_to_keys(const Attention<T>& a, const QueryTile<T>& tile, int64_t k0, int64_t keys, const Matrix<T>& dkey, const Matrix<T>& dvalue,
+                 const GradScratch<T>& buffer) {
+  const bool diagonal = a.causal && k0 + keys > tile.first + 1;
+  const int64_t step = diagonal ? kGroup<T> : keys;  // at the diagonal, each block of keys has its own first group of queries
+  for (int64_t at = 0; at < keys; at += step) {
+    const int64_t skip = diagonal ? max_of(0, k0 + at - tile.first) : 0, rows = min_of(step, keys - at), k = tile.count - skip;
+    if (k <= 0) return;
+    const bool more = a.causal ? k0 + at < tile.first : tile.first > 0;
+    const int64_t from = at * kTileStride<T> + skip;
+    multiply_all(rows, a.width,
+                 TileArgs<T>{k, buffer.weights + from, kTileStride<T>, 1, tile.g.data + skip * tile.g.row, tile.g.row,
+                             dvalue.data + at * dvalue.row, dvalue.row, more});
+    multiply_all(rows, a.depth,
+                 TileArgs<T>{k, buffer.slopes + from, kTileStride<T>, 1, tile.query.data + skip * tile.query.row, tile.query.row,
+                             dkey.data + at * dkey.row, dkey.row, more});
+  }
+}
+
+/// One tile of queries against one of keys. dkey and dvalue are the rows of the tile's keys; without data, only dQ is made.
+template <class T>
+void grad_tile(const Gradient<T>& grad, const QueryTile<T>& tile, int64_t k0, int64_t keys, bool with_dquery, const Matrix<T>& dkey,
+               const Matrix<T>& dvalue, const GradScratch<T>& buffer) {
+  const Attention<T>& a = grad.forward;
+  const auto key = near_rows(matrix_of(a, a.key, tile.head), k0, keys, a.depth, buffer.key);
+  const auto value = near_rows(matrix_of(a, a.value, tile.head), k0, keys, a.width, buffer.value);
+  for (int64_t at = 0; at < tile.count; at += kGroup<T>) {
+    const int64_t visible = visible_keys<T>(a.causal, tile.first + at, k0, keys);
+    if (visible == 0) continue;
+    const TilePlace place{tile.head, tile.first + at, k0, min_of(kGroup<T>, tile.count - at), visible, kTileStride<T>};
+    group_slopes(grad, place, key, value, at, with_dquery, buffer);
+  }
+  if (dkey.data != nullptr) add_to_keys(a, tile, k0, keys, dkey, dvalue, buffer);
+}
+
+/// Writes the rows of dQ of a tile.
+template <class T>
+void write_dquery(const Gradient<T>& grad, const QueryTile<T>& tile, const GradScratch<T>& buffer) {
+  const int64_t depth = grad.forward.depth;
+  T* to = grad.dquery + (tile.head * grad.forward.queries + tile.first) * depth;
+  for (int64_t at = 0; at < tile.count; at += kGroup<T>) {
+    unpack_group(buffer.dquery + at * depth, min_of(kGroup<T>, tile.count - at), depth, to + at * depth);
+  }
+}
+
+}  // namespace chainrule::CR_ISA
