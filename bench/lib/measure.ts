@@ -1,62 +1,177 @@
-/** How benches measure: the machine's fma peak is taken beside every sample, because a shared machine changes its speed from second to second. */
-import { cpus } from 'node:os';
-import { engine, fmaPeak } from '../../src/index.js';
+/** One case on several engines: prepared, checked against each other, then timed in turns, so that a machine that changes its speed does it to all. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Case } from './case.js';
+import { compare } from './check.js';
+import { Child } from './child.js';
+import { writeInputs } from './fill.js';
+import type { Peer } from './peers.js';
+import { median, spread } from './stats.js';
+
+export interface Settings {
+  readonly threads: number;
+  readonly rounds: number;
+  /** Milliseconds that a sample should take at least. */
+  readonly sample: number;
+  /** Temporary folder for inputs and results. */
+  readonly folder: string;
+}
+
+/** What one engine did with one case. */
+export interface Timing {
+  readonly name: string;
+  readonly ms: number;
+  /** Half the distance of the quartiles over the median. */
+  readonly spread: number;
+  readonly samples: readonly number[];
+  /** Whether it counts as a peer to be ahead of. */
+  readonly counts: boolean;
+  /** Largest difference from our result, as a part of what rounding explains. */
+  readonly error: number;
+}
 
 export interface Measured {
-  /** Median and best time of one call, in seconds. */
-  readonly median: number;
-  readonly best: number;
-  /** Median and best of flops / time as a share of the peak measured around that sample, 0..1. */
-  readonly share: number;
-  readonly bestShare: number;
+  readonly one: Case;
+  readonly threads: number;
+  readonly ours: Timing;
+  readonly peers: readonly Timing[];
+  /** Multiply-adds per second that the machine reached beside our samples, GFLOP/s. */
+  readonly fmaPeak: number;
+  /** Milliseconds that moving the bytes takes at the bandwidth measured at this footprint; NaN when it is too small to tell. */
+  readonly memoryMs: number;
+  /** Peers whose result differs from ours; they are not timed. */
+  readonly mismatches: readonly string[];
 }
 
-/**
- * Milliseconds: wall-clock time, or (with the environment variable CHAINRULE_BENCH_CLOCK=cpu) processor time of the process divided by the number of threads,
- * which leaves out what other processes take on a busy machine.
- */
-export function clock(): number {
-  if (process.env.CHAINRULE_BENCH_CLOCK !== 'cpu') return performance.now();
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000 / engine.stats().threads;
+export interface Bandwidth {
+  /** Bytes per second. */
+  readonly read: number;
+  readonly copy: number;
 }
 
-/** Calls `work` for about `seconds`, in samples of at least 2 ms; `flops` is what one call computes. */
-export function measure(work: () => void, flops: number, seconds = 0.5): Measured {
-  const time = (calls: number): number => {
-    engine.synchronize();
-    const start = clock();
-    for (let i = 0; i < calls; i++) work();
-    engine.synchronize();
-    return (clock() - start) / 1000 / calls;
-  };
-  time(1);
-  const calls = Math.max(1, Math.ceil(0.004 / Math.max(1e-6, time(1))));
-  const times: number[] = [];
-  const shares: number[] = [];
-  let before = fmaPeak('f32', 5, clock);
-  for (const end = performance.now() + seconds * 1000; performance.now() < end || times.length < 3;) {
-    const t = time(calls);
-    const after = fmaPeak('f32', 5, clock);
-    times.push(t);
-    shares.push(flops / t / Math.max(before, after));
-    before = after;
+interface Runner {
+  readonly peer: Peer;
+  readonly child: Child;
+  calls: number;
+  error: number;
+  samples: number[];
+}
+
+/** Engines that are running, for one number of threads. The first is chainrule's. */
+export class Bench {
+  readonly versions = new Map<string, string>();
+  private readonly engines: { peer: Peer; child: Child }[] = [];
+  private readonly bandwidths = new Map<number, Bandwidth>();
+  private readonly settings: Settings;
+
+  constructor(settings: Settings) {
+    this.settings = settings;
   }
-  times.sort((a, b) => a - b);
-  shares.sort((a, b) => b - a);
-  const middle = times.length >> 1;
-  return { median: times[middle] ?? NaN, best: times[0] ?? NaN, share: shares[middle] ?? NaN, bestShare: shares[0] ?? NaN };
+
+  /** Starts engines; one that does not start is left out, and `report` is told why. */
+  async start(peers: readonly Peer[], report: (message: string) => void): Promise<void> {
+    const started = peers.map((peer) => ({ peer, child: new Child(peer) }));
+    for (const engine of started) {
+      try {
+        this.versions.set(engine.peer.name, (await engine.child.hello()).version);
+        this.engines.push(engine);
+      } catch (error) {
+        report(`${engine.peer.name} did not start: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+    if (this.engines[0]?.peer !== peers[0]) throw new Error('chainrule itself did not start; its message is above');
+  }
+
+  close(): void {
+    for (const { child } of this.engines) child.close();
+  }
+
+  /** Measures one case; null when our own engine cannot do it, and `report` is told why. */
+  async measure(one: Case, report: (message: string) => void): Promise<Measured | null> {
+    writeInputs(one, this.settings.folder);
+    const runners = await this.prepare(one, report);
+    const [ours, ...others] = runners.ready;
+    if (ours === undefined) return null;
+    const peaks = await this.sampleInTurns(ours, others);
+    return {
+      one,
+      threads: this.settings.threads,
+      ours: timing(ours, one),
+      peers: others.map((each) => timing(each, one)),
+      fmaPeak: Math.max(...peaks) / 1e9,
+      memoryMs: await this.memoryTime(one, ours.child),
+      mismatches: runners.mismatches,
+    };
+  }
+
+  private async prepare(one: Case, report: (message: string) => void): Promise<{ ready: Runner[]; mismatches: string[] }> {
+    const { folder, sample, threads } = this.settings;
+    const ready: Runner[] = [];
+    const mismatches: string[] = [];
+    let reference: Float32Array | null = null;
+    for (const { peer, child } of this.engines) {
+      const file = join(folder, 'result.bin');
+      try {
+        const { skip, ms = 0 } = await child.prepare(one, folder, file);
+        if (skip !== undefined) {
+          if (reference !== null) continue;
+          report(`skipped: ${skip}`);
+          return { ready: [], mismatches };
+        }
+        const result = floats(file);
+        reference ??= result;
+        const agreement = compare(one, reference, result);
+        if (agreement.ok) {
+          child.pin(threads);
+          const again = await child.time(Math.max(1, Math.ceil(sample / ms)));
+          ready.push({ peer, child, calls: Math.max(1, Math.ceil(sample / again.ms)), error: agreement.worst, samples: [] });
+          if (peer.settle > 0) await sleep(peer.settle);
+        } else {
+          mismatches.push(`${peer.name}: ${agreement.message}`);
+          report(`MISMATCH, not timed: ${peer.name}: ${agreement.message}`);
+        }
+      } catch (error) {
+        report(`${peer.name}: ${error instanceof Error ? error.message : String(error)}`);
+        if (reference === null) return { ready: [], mismatches };
+      }
+    }
+    return { ready, mismatches };
+  }
+
+  /** Rounds of one sample each; the machine's peak beside ours. */
+  private async sampleInTurns(ours: Runner, others: readonly Runner[]): Promise<number[]> {
+    const peaks: number[] = [];
+    for (let round = 0; round < this.settings.rounds; round++) {
+      const { flops } = await ours.child.ask<{ flops: number }>({ do: 'peak', milliseconds: 4 });
+      peaks.push(flops);
+      for (const runner of [ours, ...others]) {
+        runner.samples.push((await runner.child.time(runner.calls)).ms);
+        if (runner.peer.settle > 0) await sleep(runner.peer.settle);
+      }
+    }
+    return peaks;
+  }
+
+  /** Reading at the speed of a pure read, writing at the speed that a copy leaves for it. */
+  private async memoryTime({ reads, writes, footprint = reads + writes }: Case, child: Child): Promise<number> {
+    const smallest = 2 ** 18; // below, a bandwidth test measures the price of a call
+    if (footprint < smallest) return NaN;
+    const size = 2 ** Math.min(28, Math.round(2 * Math.log2(footprint)) / 2);
+    let found = this.bandwidths.get(size);
+    if (found === undefined) this.bandwidths.set(size, (found = await child.ask<Bandwidth>({ do: 'bandwidth', bytes: size })));
+    const write = 1 / Math.max(1e-15, 2 / found.copy - 1 / found.read);
+    return (reads / found.read + writes / write) * 1000;
+  }
 }
 
-/** One line on the machine and the settings. */
-export function machine(): string {
-  const { isa, threads } = engine.stats();
-  const gflops = (n: number): string => (n / 1e9).toFixed(0);
-  return `${cpus()[0]?.model ?? 'unknown CPU'} x ${cpus().length}, ${isa}, ${threads} threads, Node ${process.versions.node}: fma peak ${gflops(fmaPeak('f32', 50, clock))} GFLOP/s f32, ${gflops(fmaPeak('f64', 50, clock))} f64`;
+function timing({ peer, samples, error }: Runner, one: Case): Timing {
+  const repeat = Number(one.options.repeat ?? 1);
+  const each = samples.map((ms) => ms / repeat);
+  return { name: peer.name, ms: median(each), spread: spread(each), samples: each, counts: peer.counts, error };
 }
 
-/** `  97.1 GFLOP/s   83 % (best 85 %)    2765 us` */
-export function line({ median, share, bestShare }: Measured, flops: number): string {
-  const percent = (v: number): string => `${(100 * v).toFixed(0)} %`.padStart(5);
-  return `${(flops / median / 1e9).toFixed(1).padStart(7)} GFLOP/s ${percent(share)} (best${percent(bestShare)}) ${(median * 1e6).toFixed(0).padStart(8)} us`;
+function floats(file: string): Float32Array {
+  const bytes = readFileSync(file);
+  return new Float32Array(new Uint8Array(bytes).buffer);
 }

@@ -1,0 +1,113 @@
+/** An engine in a process of its own, spoken to in lines of JSON: one request, one answer. While nobody asks, it waits for input and leaves the processor alone. */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export interface Hello {
+  readonly version: string;
+}
+export interface Prepared {
+  /** Why the engine cannot do this case; absent when it can. */
+  readonly skip?: string;
+  /** Milliseconds of one call, roughly. */
+  readonly ms?: number;
+}
+export interface Timed {
+  /** Milliseconds of one call in this sample. */
+  readonly ms: number;
+}
+
+interface Waiting {
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export interface Launch {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A running engine. Every method rejects when the process ends or answers with an error. */
+export class Child {
+  readonly name: string;
+  private readonly process: ChildProcess;
+  private waiting: Waiting | null = null;
+  private ended: Error | null = null;
+  private stderr = '';
+
+  constructor({ name, command, env }: Launch) {
+    this.name = name;
+    const [program = '', ...args] = command;
+    this.process = spawn(program, args, { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.process.on('error', (error) => this.end(error));
+    this.process.on('close', (code, signal) => {
+      this.end(new Error(`${name} ended (${String(signal ?? code)})${this.stderr === '' ? '' : `: ${lastLines(this.stderr)}`}`));
+    });
+    this.process.stderr?.on('data', (chunk: Buffer) => (this.stderr = (this.stderr + chunk.toString()).slice(-4000)));
+    this.process.stdin?.on('error', () => undefined); // a process that ended says so through `close`
+    if (this.process.stdout !== null) createInterface({ input: this.process.stdout }).on('line', (line) => this.receive(line));
+  }
+
+  hello(): Promise<Hello> {
+    return this.ask<Hello>({ do: 'hello' });
+  }
+
+  /** Makes a case ready: inputs are read from the folder, the result is written to the file (f32), and a few calls warm everything up. */
+  prepare(one: unknown, folder: string, result: string): Promise<Prepared> {
+    return this.ask<Prepared>({ do: 'prepare', case: one, folder, result });
+  }
+
+  /** Times that many calls, after some milliseconds of calls that are not timed: caches and clocks warm up, threads find their cores. */
+  time(calls: number): Promise<Timed> {
+    return this.ask<Timed>({ do: 'time', calls, warm: 5 });
+  }
+
+  /** Requests that only chainrule knows (peers/chainrule.ts). */
+  ask<T>(request: object): Promise<T> {
+    if (this.ended !== null) return Promise.reject(this.ended);
+    return new Promise<T>((resolve, reject) => {
+      this.waiting = { resolve: (answer) => resolve(answer as T), reject };
+      this.process.stdin?.write(`${JSON.stringify(request)}\n`);
+    });
+  }
+
+  /**
+   * Gives each thread that computes a core of its own (Linux). Without it the scheduler now and then wakes two threads of one pool on the same core, and they
+   * stay there for milliseconds; where they spin at barriers, as OpenMP's do, every call then takes a time slice: hundreds of times longer.
+   */
+  pin(cores: number): void {
+    const tasks = `/proc/${String(this.process.pid)}/task`;
+    if (cores < 2 || !existsSync(tasks)) return;
+    const all = readdirSync(tasks).sort((a, b) => Number(a) - Number(b));
+    // Of chainrule's process those two kinds compute; JavaScript's own threads go where there is room.
+    const named = all.filter((task) => readFileSync(join(tasks, task, 'comm'), 'utf8').startsWith('chainrule-'));
+    (named.length > 0 ? named : all).forEach((task, i) => {
+      const core = i === 0 ? 0 : 1 + ((i - 1) % (cores - 1));
+      spawnSync('taskset', ['-pc', String(core), task], { stdio: 'ignore' });
+    });
+  }
+
+  close(): void {
+    this.process.stdin?.end();
+    this.process.kill();
+  }
+
+  private receive(line: string): void {
+    const { waiting } = this;
+    if (waiting === null || !line.startsWith('{')) return; // libraries print too
+    const answer = JSON.parse(line) as { error?: string };
+    this.waiting = null;
+    if (answer.error === undefined) waiting.resolve(answer);
+    else waiting.reject(new Error(`${this.name}: ${answer.error}`));
+  }
+
+  private end(error: Error): void {
+    this.ended ??= error;
+    this.waiting?.reject(this.ended);
+    this.waiting = null;
+  }
+}
+
+const lastLines = (text: string): string => text.trim().split('\n').slice(-3).join(' / ');

@@ -1,0 +1,72 @@
+/** Options of `npm run bench` and `npm run compare`. */
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+
+export interface Options {
+  readonly filter: string;
+  readonly threads: readonly number[];
+  readonly rounds: number;
+  /** Milliseconds of a sample. */
+  readonly sample: number;
+  /** Only peers whose names contain one of these; all when empty. */
+  readonly peers: readonly string[];
+  readonly json: string | null;
+  readonly html: string | null;
+  readonly markdown: string | null;
+  readonly against: string | null;
+  readonly list: boolean;
+  readonly help: boolean;
+  readonly install: boolean;
+}
+
+export const commonUsage = `  --filter TEXT     only rows whose group/case contains TEXT or matches it as a regular expression; several with commas
+  --threads 1,2     numbers of threads (default: 1 and all)
+  --rounds N        samples of each engine (default 9)
+  --quick           3 rounds of short samples: for a look, not for a claim
+  --json FILE       write the rows to FILE
+  --list            only name the rows
+  --help            this text`;
+
+/** Throws an error that says which option is wrong. */
+export function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      filter: { type: 'string', default: '' },
+      threads: { type: 'string' },
+      rounds: { type: 'string' },
+      peers: { type: 'string', default: '' },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      html: { type: 'string' },
+      markdown: { type: 'string' },
+      against: { type: 'string' },
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+      install: { type: 'boolean', default: false },
+    },
+  });
+  const all = availableParallelism();
+  const threads = values.threads === undefined ? [...new Set([1, all])] : values.threads.split(',').map((text) => count('threads', text));
+  return {
+    filter: values.filter,
+    threads,
+    rounds: values.rounds === undefined ? (values.quick ? 3 : 9) : count('rounds', values.rounds),
+    sample: values.quick ? 3 : 8,
+    peers: values.peers.split(',').filter((text) => text !== ''),
+    json: values.json ?? null,
+    html: values.html ?? null,
+    markdown: values.markdown ?? null,
+    against: values.against ?? null,
+    list: values.list,
+    help: values.help,
+    install: values.install,
+  };
+}
+
+function count(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 1024)
+    throw new Error(`--${name} takes whole numbers from 1, got ${JSON.stringify(text)}`);
+  return value;
+}

@@ -1,0 +1,93 @@
+/** The engines that chainrule is compared with: where each is, how it is started, and what to say when it is missing. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Launch } from './child.js';
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const folder = join(root, 'bench', 'peers');
+/** Where scripts/install-peers.mjs puts what it compiles and installs. */
+export const built = join(root, 'build-peers');
+
+export interface Peer extends Launch {
+  /** Milliseconds that its threads may go on spinning after a call (several threads only): the next engine's turn waits for that. */
+  readonly settle: number;
+  /** Whether it counts when the best peer is chosen; the others are shown beside. */
+  readonly counts: boolean;
+}
+
+/** A Python that has PyTorch: Debian's own first, then what PATH has. */
+export function pythonWithTorch(): string | null {
+  const debian = /^.*bin\/python3$/m.exec(spawnSync('dpkg', ['-L', 'python3-minimal'], { encoding: 'utf8' }).stdout ?? '')?.[0];
+  const onPath = (process.env.PATH ?? '').split(delimiter).map((each) => join(each, 'python3'));
+  const candidates = [debian, ...onPath].filter((each) => each !== undefined && existsSync(each));
+  const has = (python: string): boolean =>
+    spawnSync(python, ['-c', 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is None)']).status === 0;
+  return candidates.find((each): each is string => each !== undefined && has(each)) ?? null;
+}
+
+/** Folder of Debian's OpenBLAS that uses OpenMP, as PyTorch does: one pool of threads in place of two that fight for the cores. */
+function openmpBlas(): string | null {
+  const multiarch = spawnSync('gcc', ['-print-multiarch'], { encoding: 'utf8' }).stdout?.trim() ?? '';
+  const found = join('/usr/lib', multiarch, 'openblas-openmp');
+  return existsSync(found) ? found : null;
+}
+
+function hasAvx512(): boolean {
+  return existsSync('/proc/cpuinfo') && /\bavx512f\b/.test(readFileSync('/proc/cpuinfo', 'utf8'));
+}
+
+/** What PyTorch of Debian needs to be at its best: vector code of this processor, one pool of threads, memory that is kept. */
+function tuned(blas: string | null): Record<string, string> {
+  return {
+    ...(blas === null ? {} : { LD_LIBRARY_PATH: blas }),
+    ...(hasAvx512() ? { ATEN_CPU_CAPABILITY: 'avx512' } : {}),
+    MALLOC_MMAP_MAX_: '0',
+    MALLOC_TRIM_THRESHOLD_: '4000000000',
+    MALLOC_TOP_PAD_: '67108864',
+  };
+}
+
+export interface Found {
+  readonly peers: readonly Peer[];
+  /** What is not here, one line each. */
+  readonly missing: readonly string[];
+}
+
+/** Every peer that can be started here with that many threads. */
+export function findPeers(threads: number): Found {
+  const peers: Peer[] = [];
+  const missing: string[] = [];
+  const count = { OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads) };
+  const settle = (ms: number): number => (threads === 1 ? 0 : ms);
+  const python = pythonWithTorch();
+  if (python === null) missing.push('PyTorch: no python3 with torch (Debian: apt-get install python3-torch)');
+  else {
+    const command = [python, join(folder, 'pytorch.py')];
+    peers.push({ name: 'PyTorch', command, env: count, settle: settle(40), counts: true });
+    peers.push({
+      name: 'PyTorch tuned',
+      command,
+      env: { ...count, ...tuned(openmpBlas()) },
+      settle: settle(10),
+      counts: true,
+    });
+  }
+  const native = (name: string, file: string, args: readonly string[], wait: number, counts = true): void => {
+    const program = join(built, file);
+    if (existsSync(program)) peers.push({ name, command: [program, ...args], env: count, settle: settle(wait), counts });
+    else missing.push(`${name}: ${file} was not built`);
+  };
+  native('OpenBLAS', 'openblas', [], 40);
+  native('oneDNN', 'onednn', ['plain'], 10);
+  native('oneDNN packed', 'onednn', ['packed'], 10, false);
+  native('oneDNN blocked', 'onednn', ['blocked'], 10);
+  return { peers, missing };
+}
+
+/** chainrule of a checkout, as a process like the others. */
+export function chainrule(name: string, checkout: string, threads: number): Peer {
+  const command = [process.execPath, '--import', 'tsx', join(folder, 'chainrule.ts'), checkout];
+  return { name, command, env: { CHAINRULE_THREADS: String(threads) }, settle: 2, counts: false };
+}

@@ -1,0 +1,149 @@
+/**
+ * chainrule as an engine of its own process: `node --import tsx bench/peers/chainrule.ts FOLDER`, FOLDER a checkout of this repository (another commit's, to
+ * compare with). Requests and answers are lines of JSON; lib/child.ts has the other end.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import type { Case, Input } from '../lib/case.js';
+import { inputFile } from '../lib/fill.js';
+import { pure, stateful, type Chainrule, type Tensor } from './kinds.js';
+
+const root = resolve(process.argv[2] ?? '.');
+const cr = (await import(pathToFileURL(join(root, 'src', 'index.ts')).href)) as Chainrule;
+
+type Run = () => Tensor | readonly Tensor[];
+
+interface Request {
+  readonly do: 'hello' | 'prepare' | 'time' | 'peak' | 'bandwidth';
+  readonly case: Case;
+  readonly folder: string;
+  readonly result: string;
+  readonly calls: number;
+  readonly warm: number;
+  readonly milliseconds: number;
+  readonly bytes: number;
+}
+
+let run: Run = () => [];
+let held: Tensor[] = [];
+
+function read(one: Input, file: string): Tensor {
+  const bytes = readFileSync(file);
+  const { buffer } = new Uint8Array(bytes); // a copy, so that it begins at an address that any type may have
+  const shape = [...one.shape];
+  switch (one.dtype) {
+    case 'f32':
+      return cr.fromArray(new Float32Array(buffer), shape);
+    case 'f64':
+      return cr.fromArray(new Float64Array(buffer), shape);
+    case 'i32':
+      return cr.fromArray(new Int32Array(buffer), shape);
+    case 'i64':
+      return cr.fromArray(new BigInt64Array(buffer), shape);
+    case 'u8':
+      return cr.fromArray(new Uint8Array(buffer), shape);
+    default:
+      throw new Error(`this commit has no ${one.dtype}`);
+  }
+}
+
+/** The work of a case, as its mode says. */
+function workOf(one: Case, inputs: readonly Tensor[]): Run {
+  const make = stateful[one.kind];
+  if (make !== undefined) return make(cr, inputs, one.options);
+  const op = pure[one.kind];
+  if (op === undefined) throw new Error(`chainrule knows no kind ${one.kind}`);
+  if (one.mode === 'forward') return () => cr.noGrad(() => op(cr, inputs, one.options));
+  const [x, seed] = [inputs.slice(0, -1), inputs.slice(-1)];
+  const wrt = x.filter((_, i) => one.wrt.includes(i));
+  for (const t of wrt) t.requiresGrad = true;
+  if (one.mode === 'both') return () => cr.gradients([op(cr, x, one.options)], wrt, { gradients: seed });
+  const y = op(cr, x, one.options);
+  held.push(y);
+  return () => cr.gradients([y], wrt, { gradients: seed, retainGraph: true });
+}
+
+function toFloats(tensors: readonly Tensor[]): Float32Array {
+  const parts = tensors.map((t) => Float32Array.from(t.dataSync(), Number));
+  const all = new Float32Array(parts.reduce((n, part) => n + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    all.set(part, offset);
+    offset += part.length;
+  }
+  return all;
+}
+
+function milliseconds(calls: number): number {
+  cr.engine.synchronize();
+  const start = performance.now();
+  for (let i = 0; i < calls; i++) cr.scope(() => void run());
+  cr.engine.synchronize();
+  return (performance.now() - start) / calls;
+}
+
+function prepare({ case: one, folder, result }: Request): object {
+  for (const t of held) t.dispose();
+  held = one.inputs.map((each, i) => cr.keep(read(each, inputFile(folder, i))));
+  try {
+    run = workOf(one, [...held]);
+    const values = cr.scope(() => toFloats([run()].flat()));
+    writeFileSync(result, new Uint8Array(values.buffer));
+  } catch (error) {
+    return { skip: error instanceof Error ? error.message : String(error) };
+  }
+  // Small work is repeated until the compiler has seen it often enough.
+  const first = milliseconds(1);
+  return { ms: milliseconds(Math.max(1, Math.min(2000, Math.round(20 / first)))) };
+}
+
+/** Bytes per second that the engine's own reading (sum) and copying (clone) reach in that much memory. */
+function bandwidth(bytes: number): { read: number; copy: number } {
+  const best = (work: () => void, moved: number): number => {
+    const calls = Math.max(1, Math.ceil(3e6 / moved));
+    const times = Array.from({ length: 7 }, () => {
+      cr.engine.synchronize();
+      const start = performance.now();
+      for (let i = 0; i < calls; i++) cr.scope(work);
+      cr.engine.synchronize();
+      return performance.now() - start;
+    });
+    return (moved * calls * 1000) / Math.min(...times.slice(1));
+  };
+  return cr.scope(() => {
+    const whole = cr.full([Math.max(16, Math.round(bytes / 4))], 1);
+    const half = cr.full([Math.max(16, Math.round(bytes / 8))], 1);
+    return { read: best(() => void cr.sum(whole), 4 * whole.size), copy: best(() => void cr.clone(half), 8 * half.size) };
+  });
+}
+
+function answer(request: Request): object {
+  switch (request.do) {
+    case 'hello': {
+      const { isa, threads } = cr.engine.stats();
+      return { version: isa, threads };
+    }
+    case 'prepare':
+      return prepare(request);
+    case 'time':
+      for (const end = performance.now() + request.warm; performance.now() < end;) milliseconds(1);
+      return { ms: milliseconds(request.calls) };
+    case 'peak':
+      return { flops: cr.fmaPeak('f32', request.milliseconds) };
+    case 'bandwidth':
+      return bandwidth(request.bytes);
+  }
+}
+
+createInterface({ input: process.stdin }).on('line', (line) => {
+  let reply: object;
+  try {
+    reply = answer(JSON.parse(line) as Request);
+  } catch (error) {
+    reply = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  }
+  process.stdout.write(`${JSON.stringify(reply)}\n`);
+});
+process.on('SIGINT', () => undefined); // the driver ends us by closing our input

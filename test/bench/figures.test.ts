@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest';
+import { cases, targets } from '../../bench/cases/index.js';
+import { input, matching, nameOf, row, type Case } from '../../bench/lib/case.js';
+import { allowed, compare } from '../../bench/lib/check.js';
+import { fill } from '../../bench/lib/fill.js';
+import type { Measured, Timing } from '../../bench/lib/measure.js';
+import { readOptions } from '../../bench/lib/options.js';
+import { best, line, markdown, rowsOf, shareOf, summarize } from '../../bench/lib/report.js';
+import { median, quantile, short, spread, time } from '../../bench/lib/stats.js';
+
+const sample = row({
+  group: 'gemm-square',
+  case: '256',
+  kind: 'matmul',
+  inputs: [input([256, 256]), input([256, 256])],
+  flops: 2 * 256 ** 3,
+  sums: 256,
+});
+
+const timing = (name: string, ms: number, counts = true): Timing => ({ name, ms, spread: 0.01, samples: [ms], counts, error: 0.1 });
+
+const measured = (peers: readonly Timing[], fields: Partial<Measured> = {}): Measured => ({
+  one: sample,
+  threads: 1,
+  ours: timing('chainrule', 0.4),
+  peers,
+  fmaPeak: 100,
+  memoryMs: 0.01,
+  mismatches: [],
+  ...fields,
+});
+
+describe('the table of cases', () => {
+  it('names each row once and has a target for each group', () => {
+    const names = cases.map(nameOf);
+    expect(new Set(names).size).toBe(names.length);
+    const known = new Set(targets.map(({ group }) => group));
+    expect(cases.filter(({ group }) => !known.has(group))).toEqual([]);
+  });
+
+  it('has a cotangent and something to derive by wherever there is a gradient', () => {
+    for (const one of cases.filter(({ mode }) => mode !== 'forward')) {
+      expect(one.wrt.length, nameOf(one)).toBeGreaterThan(0);
+      expect(Math.max(...one.wrt), nameOf(one)).toBeLessThan(one.inputs.length - 1);
+    }
+  });
+
+  it('is filtered by text, by regular expression, and by several of them', () => {
+    const names = (filter: string): string[] => matching(cases, filter).map(nameOf);
+    expect(names('gemm-square/256')).toEqual(['gemm-square/256']);
+    expect(names('square/(16|32)$')).toEqual(['gemm-square/16', 'gemm-square/32']);
+    expect(names('square/16$,square/32$')).toEqual(['gemm-square/16', 'gemm-square/32']);
+    expect(names('(')).toEqual(cases.map(nameOf).filter((name) => name.includes('(')));
+    expect(names('')).toHaveLength(cases.length);
+  });
+});
+
+describe('inputs', () => {
+  it('are the same each time, differ between inputs, and lie in their range', () => {
+    const spec = input([1000], { low: -2, high: 3 });
+    expect(fill(spec, 0)).toEqual(fill(spec, 0));
+    expect(fill(spec, 0)).not.toEqual(fill(spec, 1));
+    const values = Array.from(fill(spec, 0), Number);
+    expect(Math.min(...values)).toBeGreaterThanOrEqual(-2);
+    expect(Math.max(...values)).toBeLessThan(3);
+    const mean = values.reduce((a, b) => a + b, 0) / 1000;
+    expect(Math.abs(mean - 0.5)).toBeLessThan((6 * 5) / Math.sqrt(12 * 1000)); // six deviations of a mean of uniform numbers
+    expect(new Set(fill(input([300], { below: 5 }, 'i64'), 0))).toEqual(new Set([0n, 1n, 2n, 3n, 4n]));
+  });
+});
+
+describe('statistics', () => {
+  it('interpolates quantiles', () => {
+    expect(median([3, 1, 2])).toBe(2);
+    expect(median([4, 1, 2, 3])).toBe(2.5);
+    expect(quantile([0, 10], 0.25)).toBe(2.5);
+    expect(median([])).toBeNaN();
+    expect(spread([9, 10, 11, 10])).toBeCloseTo(0.025);
+  });
+
+  it('writes three digits that matter', () => {
+    expect([0.01234, 1.2345, 12.345, 1234.5].map(short)).toEqual(['0.0123', '1.23', '12.3', '1235']);
+    expect([2000, 2, 0.002, 0.000002].map(time)).toEqual(['2.00 s', '2.00 ms', '2.00 us', '2.00 ns']);
+  });
+});
+
+describe('comparing results', () => {
+  const values = (check: Case['check'], ours: readonly number[], theirs: readonly number[], sums = 1) =>
+    compare({ ...sample, check, sums }, Float32Array.from(ours), Float32Array.from(theirs));
+
+  it('allows what rounding explains and nothing more', () => {
+    const half = allowed(1, 1, 100) / 2;
+    expect(values('values', [1, -1], [1 + half, -1], 100).ok).toBe(true);
+    const wrong = values('values', [1, -1], [1 + 4 * half, -1], 100);
+    expect(wrong.ok).toBe(false);
+    expect(wrong.worst).toBeGreaterThan(1);
+    expect(wrong.message).toContain('number 0');
+  });
+
+  it('sees missing numbers and NaN, and takes equal infinities for equal', () => {
+    expect(values('values', [1, 2], [1]).message).toContain('1 numbers where chainrule has 2');
+    expect(values('values', [1, 2], [1, NaN]).ok).toBe(false);
+    expect(values('values', [1, Infinity, NaN], [1, Infinity, NaN]).ok).toBe(true);
+  });
+
+  it('compares random results by their moments', () => {
+    const a = Array.from(fill(input([10_000]), 1), Number);
+    const b = Array.from(fill(input([10_000]), 2), Number);
+    expect(values('moments', a, b).ok).toBe(true);
+    expect(
+      values(
+        'moments',
+        a,
+        b.map((x) => 1.3 * x),
+      ).ok,
+    ).toBe(false);
+  });
+});
+
+describe('reports', () => {
+  const two = measured([timing('fast', 0.6), timing('slow', 0.8), timing('privileged', 0.1, false)]);
+
+  it('give a row for each peer, with ratios above 1 where we are ahead', () => {
+    const rows = rowsOf(two);
+    expect(rows.map(({ peer, ratio }) => [peer, Number(ratio?.toFixed(3))])).toEqual([
+      ['fast', 1.5],
+      ['slow', 2],
+      ['privileged', 0.25],
+    ]);
+    expect(rows[0]).toMatchObject({ group: 'gemm-square', case: '256', threads: 1, ms: 0.4, peak: 100, peerMs: 0.6, limit: 'arithmetic' });
+    expect(rows[0]?.gflops).toBeCloseTo((2 * 256 ** 3) / 0.4e6);
+    expect(rowsOf(measured([]))).toMatchObject([{ peer: null, peerMs: null, ratio: null }]);
+  });
+
+  it('choose the best peer among those that count', () => {
+    expect(best(two.peers)?.name).toBe('fast');
+    expect(line(two)).toContain('[fast 1.50]');
+    expect(line(two)).toContain('(privileged 0.250)');
+  });
+
+  it('take the longer of the two limits', () => {
+    expect(shareOf(two)?.share).toBeCloseTo((2 * 256 ** 3) / 100e6 / 0.4);
+    expect(shareOf(measured([], { memoryMs: 0.4 }))).toEqual({ share: 1, limit: 'bandwidth' });
+    expect(shareOf(measured([], { memoryMs: NaN, one: { ...sample, flops: 0 } }))).toBeNull();
+  });
+
+  it('summarize groups by median and worst case', () => {
+    const all = [two, measured([timing('fast', 0.2)], { one: { ...sample, case: '512' } })];
+    const [group] = summarize(all);
+    expect(group).toMatchObject({ group: 'gemm-square', cases: 2, threads: 1, worstCase: '512', target: 1 });
+    expect(group?.ratio).toBeCloseTo(1);
+    expect(group?.worst).toBeCloseTo(0.5);
+    expect(markdown(all, 'a machine')).toContain('| gemm-square | 512 | 1 |');
+  });
+});
+
+describe('options', () => {
+  it('are read, with defaults for quick looks', () => {
+    expect(readOptions(['--threads', '1,3', '--filter', 'conv'])).toMatchObject({ threads: [1, 3], filter: 'conv', rounds: 9 });
+    expect(readOptions(['--quick'])).toMatchObject({ rounds: 3, sample: 3 });
+    expect(() => readOptions(['--threads', '0'])).toThrow('--threads takes whole numbers');
+    expect(() => readOptions(['--sizes', '3'])).toThrow('--sizes');
+  });
+});
