@@ -62,7 +62,6 @@ interface Runner {
 export class Bench {
   readonly versions = new Map<string, string>();
   private readonly engines: { peer: Peer; child: Child }[] = [];
-  private readonly bandwidths = new Map<number, Bandwidth>();
   private readonly settings: Settings;
 
   constructor(settings: Settings) {
@@ -93,14 +92,14 @@ export class Bench {
     const runners = await this.prepare(one, report);
     const [ours, ...others] = runners.ready;
     if (ours === undefined) return null;
-    const peaks = await this.sampleInTurns(ours, others);
+    const limits = await this.sampleInTurns(one, ours, others);
     return {
       one,
       threads: this.settings.threads,
       ours: timing(ours, one),
       peers: others.map((each) => timing(each, one)),
-      fmaPeak: Math.max(...peaks) / 1e9,
-      memoryMs: await this.memoryTime(one, ours.child),
+      fmaPeak: Math.max(...limits.peaks) / 1e9,
+      memoryMs: memoryTime(one, limits.bandwidths),
       mismatches: runners.mismatches,
     };
   }
@@ -139,30 +138,40 @@ export class Bench {
     return { ready, mismatches };
   }
 
-  /** Rounds of one sample each; the machine's peak beside ours. */
-  private async sampleInTurns(ours: Runner, others: readonly Runner[]): Promise<number[]> {
-    const peaks: number[] = [];
+  /** Rounds of one sample each; what the machine reaches is measured beside ours. */
+  private async sampleInTurns(one: Case, ours: Runner, others: readonly Runner[]): Promise<Limits> {
+    const limits: Limits = { peaks: [], bandwidths: [] };
+    const bytes = footprintOf(one);
     for (let round = 0; round < this.settings.rounds; round++) {
       const { flops } = await ours.child.ask<{ flops: number }>({ do: 'peak', milliseconds: 4 });
-      peaks.push(flops);
+      limits.peaks.push(flops);
+      if (bytes !== null) limits.bandwidths.push(await ours.child.ask<Bandwidth>({ do: 'bandwidth', bytes }));
       for (const runner of [ours, ...others]) {
         runner.samples.push((await runner.child.time(runner.calls)).ms);
         if (runner.peer.settle > 0) await sleep(runner.peer.settle);
       }
     }
-    return peaks;
+    return limits;
   }
+}
 
-  /** Reading at the speed of a pure read, writing at the speed that a copy leaves for it. */
-  private async memoryTime({ reads, writes, footprint = reads + writes }: Case, child: Child): Promise<number> {
-    const smallest = 2 ** 18; // below, a bandwidth test measures the price of a call
-    if (footprint < smallest) return NaN;
-    const size = 2 ** Math.min(28, Math.round(2 * Math.log2(footprint)) / 2);
-    let found = this.bandwidths.get(size);
-    if (found === undefined) this.bandwidths.set(size, (found = await child.ask<Bandwidth>({ do: 'bandwidth', bytes: size })));
-    const write = 1 / Math.max(1e-15, 2 / found.copy - 1 / found.read);
-    return (reads / found.read + writes / write) * 1000;
-  }
+interface Limits {
+  readonly peaks: number[];
+  readonly bandwidths: Bandwidth[];
+}
+
+/** How many bytes a bandwidth is measured with; null where it would measure the price of a call. */
+function footprintOf({ reads, writes, footprint = reads + writes }: Case): number | null {
+  return footprint < 2 ** 18 ? null : Math.min(2 ** 28, footprint);
+}
+
+/** Milliseconds for a case's bytes: reading at the speed of a pure read, writing at what a copy leaves for it. NaN without a measurement. */
+function memoryTime({ reads, writes }: Case, samples: readonly Bandwidth[]): number {
+  if (samples.length === 0) return NaN;
+  const read = Math.max(...samples.map((each) => each.read));
+  const copy = Math.max(...samples.map((each) => each.copy));
+  const secondsPerWritten = Math.max(0, 2 / copy - 1 / read);
+  return (reads / read + writes * secondsPerWritten) * 1000;
 }
 
 function timing({ peer, samples, error }: Runner, one: Case): Timing {

@@ -62,6 +62,8 @@ export const pure: Readonly<Record<string, Pure>> = {
   cumsum: (cr, x, { axis }) => cr.cumsum(at(x, 0), number(axis)),
   sort: (cr, x) => cr.sort(at(x, 0)).values,
 
+  attention: (cr, x, { causal }) => cr.scaledDotProductAttention(at(x, 0), at(x, 1), at(x, 2), { isCausal: causal === true }),
+
   maxPool2d: (cr, x, { size, stride, padding }) =>
     cr.maxPool2d(at(x, 0), number(size), { stride: number(stride), padding: number(padding) }),
   avgPool2d: (cr, x, { size, stride, padding }) =>

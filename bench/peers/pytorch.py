@@ -28,6 +28,17 @@ def conv2d(o, x, w):
     return F.conv2d(x, w, None, o["stride"], o["padding"], 1, o["groups"])
 
 
+def attention(o, q, k, v):
+    """Fused where this PyTorch has it (2.0), else made of products and a softmax."""
+    if hasattr(F, "scaled_dot_product_attention"):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=o["causal"])
+    scores = q @ k.transpose(-1, -2) * (1 / math.sqrt(q.shape[-1]))
+    if o["causal"]:
+        length = q.shape[-2]
+        scores = scores.masked_fill(torch.ones(length, length, dtype=torch.bool).triu(1), float("-inf"))
+    return torch.softmax(scores, -1) @ v
+
+
 UNARY = {"gelu": F.gelu, "relu": torch.relu, "silu": F.silu, "mish": F.mish, "softplus": F.softplus}
 
 # Kinds that are pure functions of options and inputs.
@@ -61,6 +72,7 @@ PURE = {
     "embedding": lambda o, i, w: F.embedding(i, w),
     "cumsum": lambda o, x: torch.cumsum(x, int(o["axis"])),
     "sort": lambda o, x: torch.sort(x)[0],
+    "attention": attention,
     "maxPool2d": lambda o, x: F.max_pool2d(x, int(o["size"]), int(o["stride"]), int(o["padding"])),
     "avgPool2d": lambda o, x: F.avg_pool2d(x, int(o["size"]), int(o["stride"]), int(o["padding"])),
 }
