@@ -1,5 +1,6 @@
 /** Layers, losses, containers and initialisers: `import { nn } from 'chainrule'`. */
 export { ELU, GELU, LeakyReLU, LogSoftmax, Mish, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh } from './activation.js';
+export { MultiheadAttention, type AttentionCallOptions, type MultiheadAttentionOptions } from './attention.js';
 export { ModuleDict, ModuleList, ParameterList, Sequential, type TensorModule } from './containers.js';
 export { Conv1d, Conv2d, type ConvOptions } from './conv.js';
 export { Dropout } from './dropout.js';
@@ -24,3 +25,4 @@ export { AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d } from './po
 export { GRU, GRUCell, LSTM, LSTMCell, RNN, type CellOptions, type RecurrentOptions, type RnnLayerOptions } from './recurrent.js';
 export type { LoadOptions, LoadResult, StateDict, StateLike } from './state.js';
 export { summary, type SummaryOptions } from './summary.js';
+export { TransformerEncoderLayer, type EncoderCallOptions, type TransformerEncoderLayerOptions } from './transformer.js';
