@@ -9,12 +9,26 @@ import { movement } from './movement.js';
 import { optimizer } from './optimizer.js';
 import { pooling } from './pooling.js';
 import { random } from './random.js';
+import { recurrent } from './recurrent.js';
 import { reductions } from './reductions.js';
+import { trainingSteps } from './steps.js';
 
-const groups: readonly (readonly Case[])[] = [gemm, conv, elementwise, reductions, random, optimizer, movement, pooling, attention, call];
+const groups: readonly (readonly Case[])[] = [
+  gemm,
+  conv,
+  elementwise,
+  reductions,
+  random,
+  optimizer,
+  movement,
+  pooling,
+  attention,
+  recurrent,
+  trainingSteps,
+  call,
+];
 
 export const cases: readonly Case[] = groups.flat();
-
 export interface Target {
   readonly group: string;
   readonly title: string;

@@ -1,6 +1,7 @@
 /** What chainrule does for each kind of case. Each entry has its PyTorch counterpart, under the same name, in pytorch.py. */
 import type * as Library from '../../src/index.js';
 import type { Option } from '../lib/case.js';
+import { recurrent, step } from './models.js';
 
 export type Chainrule = typeof Library;
 export type Tensor = Library.Tensor;
@@ -63,6 +64,7 @@ export const pure: Readonly<Record<string, Pure>> = {
   sort: (cr, x) => cr.sort(at(x, 0)).values,
 
   attention: (cr, x, { causal }) => cr.scaledDotProductAttention(at(x, 0), at(x, 1), at(x, 2), { isCausal: causal === true }),
+  recurrent,
 
   maxPool2d: (cr, x, { size, stride, padding }) =>
     cr.maxPool2d(at(x, 0), number(size), { stride: number(stride), padding: number(padding) }),
@@ -76,6 +78,8 @@ export type Stateful = (cr: Chainrule, x: readonly Tensor[], options: Options) =
 type OptimizerName = 'Adam' | 'AdamW' | 'SGD';
 
 export const stateful: Readonly<Record<string, Stateful>> = {
+  step,
+
   /** One step over all parameters: the first half of the inputs, gradients the second. */
   optimizer: (cr, x, { name, momentum }) => {
     const count = x.length / 2;

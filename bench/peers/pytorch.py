@@ -9,6 +9,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+import models
+
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 torch.manual_seed(1)
 
@@ -73,6 +75,7 @@ PURE = {
     "cumsum": lambda o, x: torch.cumsum(x, int(o["axis"])),
     "sort": lambda o, x: torch.sort(x)[0],
     "attention": attention,
+    "recurrent": models.recurrent,
     "maxPool2d": lambda o, x: F.max_pool2d(x, int(o["size"]), int(o["stride"]), int(o["padding"])),
     "avgPool2d": lambda o, x: F.avg_pool2d(x, int(o["size"]), int(o["stride"]), int(o["padding"])),
 }
@@ -132,6 +135,7 @@ def add_in_scope(o, x):
 
 # Kinds with state: made once, then called.
 STATEFUL = {
+    "step": models.step,
     "optimizer": optimizer,
     "addInScope": add_in_scope,
     "addRecorded": lambda o, x: repeated(o, lambda a=x[0].requires_grad_(): torch.add(a, x[1])),
