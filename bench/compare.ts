@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cases } from './cases/index.js';
 import { matching, nameOf } from './lib/case.js';
+import { page } from './lib/html.js';
 import { commonUsage, readOptions, type Options } from './lib/options.js';
 import { chainrule, findPeers, root } from './lib/peers.js';
 import { line, markdown, rowsOf, table } from './lib/report.js';
@@ -12,6 +13,7 @@ import { machine, runSession } from './lib/session.js';
 const usage = `usage: npm run compare -- [options]
 ${commonUsage}
   --peers NAMES     only peers whose names contain one of NAMES
+  --html FILE       write one page with plots: roofline, bars by group, the table
   --markdown FILE   write the tables of docs/performance.md
   --install         install and build the peers first (scripts/install-peers.mjs)
 
@@ -44,6 +46,7 @@ async function main(options: Options): Promise<number> {
   console.log(`\n${table(all)}`);
   if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(all.flatMap(rowsOf), null, 1)}\n`);
   if (options.markdown !== null) writeFileSync(options.markdown, markdown(all, about));
+  if (options.html !== null) writeFileSync(options.html, page(all, about));
   return all.some(({ mismatches }) => mismatches.length > 0) ? 1 : 0;
 }
 

@@ -30,6 +30,7 @@ function steps(count: number): Case[] {
       reads: 4 * reads * total,
       writes: 4 * writes * total,
       sums: 16,
+      inPlace: true,
     }),
   );
 }

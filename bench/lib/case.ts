@@ -39,6 +39,8 @@ export interface Case {
   readonly check: 'values' | 'moments' | 'shape';
   /** Bytes that the computation moves through, where that is not reads + writes: decides which cache's bandwidth is the limit. */
   readonly footprint?: number;
+  /** Whether what is written has been read: then the cache need not fetch it for the sake of writing. */
+  readonly inPlace?: boolean;
 }
 
 export const itemBytes: Readonly<Record<InputType, number>> = { f32: 4, f64: 8, bf16: 2, f16: 2, i32: 4, i64: 8, i8: 1, u8: 1 };

@@ -165,11 +165,15 @@ function footprintOf({ reads, writes, footprint = reads + writes }: Case): numbe
   return footprint < 2 ** 18 ? null : Math.min(2 ** 28, footprint);
 }
 
-/** Milliseconds for a case's bytes: reading at the speed of a pure read, writing at what a copy leaves for it. NaN without a measurement. */
-function memoryTime({ reads, writes }: Case, samples: readonly Bandwidth[]): number {
+/**
+ * Milliseconds for a case's bytes: reading at the speed of a pure read, writing at what a copy leaves for it, or, where it is in place, all at the better of the
+ * two speeds. NaN without a measurement.
+ */
+function memoryTime({ reads, writes, inPlace = false }: Case, samples: readonly Bandwidth[]): number {
   if (samples.length === 0) return NaN;
   const read = Math.max(...samples.map((each) => each.read));
   const copy = Math.max(...samples.map((each) => each.copy));
+  if (inPlace) return ((reads + writes) / Math.max(read, copy)) * 1000;
   const secondsPerWritten = Math.max(0, 2 / copy - 1 / read);
   return (reads / read + writes * secondsPerWritten) * 1000;
 }

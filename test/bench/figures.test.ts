@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { changeOf, conclusion, isSlower } from '../../bench/lib/against.js';
 import { cases, targets } from '../../bench/cases/index.js';
 import { input, matching, nameOf, row, type Case } from '../../bench/lib/case.js';
 import { allowed, compare } from '../../bench/lib/check.js';
 import { fill } from '../../bench/lib/fill.js';
+import { page } from '../../bench/lib/html.js';
 import type { Measured, Timing } from '../../bench/lib/measure.js';
 import { readOptions } from '../../bench/lib/options.js';
 import { best, line, markdown, rowsOf, shareOf, summarize } from '../../bench/lib/report.js';
@@ -151,6 +153,39 @@ describe('reports', () => {
     expect(group?.ratio).toBeCloseTo(1);
     expect(group?.worst).toBeCloseTo(0.5);
     expect(markdown(all, 'a machine')).toContain('| gemm-square | 512 | 1 |');
+  });
+});
+
+describe('the page', () => {
+  it('names every group and row, escapes names, and loads nothing', () => {
+    const wild = measured([timing('a <b> & "c"', 0.5)], { one: { ...sample, group: 'conv', case: '1->2' } });
+    const html = page([measured([timing('fast', 0.6)]), wild], 'a machine & more');
+    for (const { group, title } of targets.filter((each) => ['conv', 'gemm-square'].includes(each.group))) {
+      expect(html).toContain(`<figure id="${group}">`);
+      expect(html).toContain(title);
+    }
+    expect(html).toContain('conv/1-&gt;2');
+    expect(html).toContain('a &lt;b&gt; &amp; &quot;c&quot;');
+    expect(html).not.toMatch(/<b>|NaN|undefined|https?:|<script/);
+    expect(html.match(/<svg /g)).toHaveLength(3);
+  });
+});
+
+describe('two commits', () => {
+  const pair = (ours: readonly number[], before: readonly number[]) =>
+    changeOf(
+      measured([{ ...timing('before', median(before)), samples: before }], { ours: { ...timing('now', median(ours)), samples: ours } }),
+    );
+
+  it('differ only beyond noise', () => {
+    const [slower, noisy, same] = [
+      pair([1.2, 1.3, 1.2, 1.25], [1, 1.01, 0.99, 1]),
+      pair([1.2, 0.8, 1.4, 1], [1, 1.01, 0.99, 1]),
+      pair([1, 1, 1], [1, 1, 1]),
+    ].flatMap((change) => change ?? []);
+    expect([slower, noisy, same].map((change) => change !== undefined && isSlower(change))).toEqual([true, false, false]);
+    expect(conclusion([slower, noisy, same].flatMap((change) => change ?? []))).toContain('1 slower beyond noise');
+    expect(changeOf(measured([]))).toBeNull();
   });
 });
 
