@@ -41,15 +41,12 @@ inline constexpr double kExpLowest = kIsF32<V> ? -104.0 : -746.0;
 template <class V>
 inline constexpr double kExpHighest = kIsF32<V> ? 89.0 : 710.0;
 
-/// exp(x + low), |low| far below one unit in the last place of 1. The power of two is applied in two halves, so that results below the
-/// normal range are rounded once and overflow gives infinity.
+/// exp(x + low), |low| far below one unit in the last place of 1.
 template <class V>
 CR_INLINE V exp_sum(V x, V low) {
   const auto [rounded, n, reduced, unused] = exp_reduce(limit(x, kExpLowest<V>, kExpHighest<V>));
   const V r = reduced + low;
-  const V half = fma(n, num<V>(0.5), num<V>(kRounder<V>));
-  const V rest = (n - (half - num<V>(kRounder<V>))) + num<V>(kRounder<V>);
-  return (num<V>(1) + fma(r * r, exp_series(r), r)) * power_of_two(half) * power_of_two(rest);
+  return times_power_of_two(num<V>(1) + fma(r * r, exp_series(r), r), n);
 }
 
 /// e^x. Max error 1 ULP. exp(-inf) = 0, exp(+inf) = inf, NaN stays NaN; results below the normal range are correctly denormal.
