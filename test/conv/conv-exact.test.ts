@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest';
-import { backward, conv2d, engine, fromArray, scope, type Conv2dOptions, type DType } from '../../src/index.js';
+import { backward, conv2d, engine, fromArray, gradients, scope, type Conv2dOptions, type DType, type Tensor } from '../../src/index.js';
 import { Integers } from '../helpers/integers.js';
 
 const threads = engine.stats().threads;
@@ -135,4 +135,70 @@ test('strides and dilations far beyond the image work', () => {
   expect(compare(draw, { ...base, stride: [1000, 7] }, 'f32')).toBe('');
   expect(compare(draw, { ...base, stride: [5, 1_000_000], padding: [3, 20] }, 'f32')).toBe('');
   expect(compare(draw, { ...base, dilation: [50, 40], padding: [30, 50] }, 'f32')).toBe('');
+});
+
+test('every width, and every number of channels, of 1 to 40', () => {
+  const draw = new Integers(9);
+  const kernels = [
+    [3, 1, 1],
+    [3, 2, 1],
+    [1, 1, 1],
+    [5, 1, 2],
+  ] as const;
+  for (let n = 1; n <= 40; n++) {
+    for (const [k, stride, dilation] of kernels) {
+      const common = { stride: [stride, stride], padding: [k >> 1, k * dilation], dilation: [1, dilation], groups: 1 } as const;
+      expect(compare(draw, { x: [1, 4, 5, n], w: [draw.next(1, 20), 4, k, k], ...common }, 'f32')).toBe('');
+      const channels = draw.next(1, 12);
+      expect(compare(draw, { x: [2, channels, 4, 6], w: [n, channels, k, k], ...common }, 'f32')).toBe('');
+      expect(compare(draw, { x: [2, n, 3, 9], w: [draw.next(1, 20), n, k, k], ...common }, draw.next(0, 1) === 0 ? 'f32' : 'f64')).toBe('');
+    }
+  }
+});
+
+test('depthwise convolutions', () => {
+  const draw = new Integers(10);
+  for (let i = 0; i < 150; i++) {
+    const channels = draw.next(1, 9);
+    const [kernel, dilation] = [draw2(draw, 1, 5), draw2(draw, 1, 2)];
+    const side = (d: 0 | 1): number => dilation[d] * (kernel[d] - 1) + draw.next(1, 40);
+    const p = { stride: draw2(draw, 1, 3), padding: draw2(draw, 0, 2), dilation, groups: channels };
+    const x = [draw.next(1, 3), channels, side(0), side(1)] as const;
+    expect(compare(draw, { x, w: [channels * draw.next(1, 2), 1, ...kernel], ...p }, i % 4 === 0 ? 'f64' : 'f32')).toBe('');
+  }
+});
+
+test('sums longer than a block of k, into many and into few channels', () => {
+  const draw = new Integers(11);
+  const base = { padding: [1, 1], dilation: [1, 1], groups: 1 } as const;
+  for (const stride of [1, 2]) {
+    for (const width of [5, 15, 16, 17, 33]) {
+      expect(compare(draw, { x: [1, 60, 4, width], w: [3, 60, 3, 3], stride: [stride, stride], ...base }, 'f32')).toBe('');
+      expect(compare(draw, { x: [1, 3, 4, width], w: [60, 3, 3, 3], stride: [stride, stride], ...base }, 'f32')).toBe('');
+      expect(compare(draw, { x: [1, 60, 4, width], w: [17, 60, 3, 3], stride: [stride, stride], ...base }, 'f64')).toBe('');
+    }
+  }
+});
+
+test.each([
+  [1, 3, 1],
+  [6, 6, 6],
+  [20, 40, 1],
+])('a gradient with gaps gives the same bits: %i channels to %i in %i groups', (channels, outs, groups) => {
+  const draw = new Integers(12);
+  for (const k of [1, 3]) {
+    scope(() => {
+      const values = (shape: readonly number[]): Tensor => fromArray(draw.array(shape.reduce((a, b) => a * b, 1)), shape, { dtype: 'f32' });
+      const x = values([2, channels, 9, 21]).div(7);
+      const weight = values([outs, channels / groups, k, k]).div(7);
+      x.requiresGrad = true;
+      weight.requiresGrad = true;
+      const y = conv2d(x, weight, null, { padding: k >> 1, groups });
+      const g = values([2, outs, 21, 9]).div(7).transpose(2, 3);
+      const whole = fromArray(Float64Array.from(g.dataSync()), g.shape, { dtype: 'f32' });
+      const grads = (gradient: Tensor): number[][] =>
+        gradients([y], [x, weight], { gradients: [gradient], retainGraph: true }).map((t) => Array.from(t?.dataSync() ?? [], Number));
+      expect(grads(g)).toEqual(grads(whole));
+    });
+  }
 });

@@ -1,13 +1,18 @@
-#include "kernels/conv/pack.h"
-#include "simd/parallel.h"
+#include "kernels/conv/lanes_tile.h"
+#include "kernels/conv/pointwise.h"
+#include "kernels/conv/tiles.h"
 
 namespace chainrule::CR_ISA {
 
 // Gradient of the weight: dW^T [C KH KW, O] = unfolded input [C KH KW, pixels] x y's gradient [pixels, O], summed over all pixels of the
 // batch. Pixels are many and the matrix is small, so the sum is cut: slices of windows, each summed in order into a matrix of its own, the
-// matrices added as a binary tree. The number of slices depends on the shape alone.
+// matrices added as a binary tree. The number of slices depends on the shape alone. Three ways to sum a window:
+//   taps    y's gradient is packed as [pixel][channel]; the input is read where it lies in a padded copy, a tile being taps x channels
+//   lanes   few channels: pixels are the vectors, nothing is packed
+//   points  1 x 1: a plain matrix product
 
 inline constexpr int64_t kMaxSlices = 16;
+inline constexpr int64_t kFewOuts = 4, kFewRows = 32;  // channels of y, rows of dW^T: below, vectors of pixels are better
 
 /// C with rows of whole vectors: any tile can be written in place.
 template <class T>
@@ -55,45 +60,215 @@ CR_INLINE void write_weights(const ConvShape& s, const T* sums, int64_t row, con
   }
 }
 
+/// One unit of work: the windows of a slice, one group.
+template <class T>
+struct WeightJob {
+  const ConvShape& s;
+  const TensorView &gy, &x;
+  const Windows& windows;
+  const Planes& planes;
+  const int64_t* taps;  // lanes: offset of each tap; taps: of each pixel
+  int64_t m, row;       // the sums are m rows, `row` elements apart
+  int64_t padded_size;
+};
+
+template <class T>
+CR_INLINE const T* gradient_at(const WeightJob<T>& job, const Window& at, int64_t group) {
+  const TensorView& v = job.gy;
+  return static_cast<const T*>(v.data) + at.image * v.strides[0] + group * job.s.out_channels * v.strides[1] + at.row * v.strides[2];
+}
+template <class T>
+CR_INLINE void copy_window(const WeightJob<T>& job, const Window& at, int64_t group, T* padded) {
+  Planes own = job.planes;
+  own.h.first = at.row * job.s.h.stride - job.s.h.pad;
+  copy_planes(own, job.x, at.image, at.images, group * job.s.in_channels, job.s.in_channels, padded);
+}
+
+/// to [pixel][kPanelCols] = channels channel..channel+width of the window's gradient.
+template <class T>
+CR_INLINE void pack_gradient(const WeightJob<T>& job, const Window& at, const T* from, int64_t width, T* to) {
+  const int64_t* strides = job.gy.strides;
+  const int64_t cols = job.s.w.out, ld = kPanelCols<T>;
+  const bool flat = strides[3] == 1 && strides[2] == cols;
+  for (int64_t n = 0; n < at.images; ++n, from += strides[0]) {
+    if (flat) {
+      transpose_rows(from, strides[1], at.rows * cols, width, to, ld);
+      to += at.rows * cols * ld;
+      continue;
+    }
+    for (int64_t r = 0; r < at.rows; ++r, to += cols * ld) {
+      for (int64_t i = 0; i < cols; ++i) {
+        for (int64_t c = 0; c < width; ++c) to[i * ld + c] = from[c * strides[1] + r * strides[2] + i * strides[3]];
+      }
+    }
+  }
+  for (T* p = to - at.images * at.rows * cols * ld; width < ld && p < to; p += ld) {
+    for (int64_t c = width; c < ld; ++c) p[c] = T{};
+  }
+}
+
+/// sums [taps of one input channel][channels of a panel] += the window's products.
+template <class T>
+CR_INLINE void add_channel(const ConvShape& s, const Planes& planes, const int64_t* pixels, int64_t count, const T* x, const T* panel,
+                           int64_t vecs, T* sums, int64_t row, bool accumulate) {
+  // Taps beside each other are the columns of a tile, when they are neighbours in memory; otherwise they are its lines.
+  const bool dense = s.w.dilation == 1;
+  const int64_t outer = s.h.taps, inner = s.w.taps, pitch = planes.w.count;
+  const int64_t parts = dense ? ceil_div(inner, kTapRows) : 0;
+  const KBlocks blocks = k_blocks(count);
+  const auto add = [&](int64_t lines, int64_t cols, TapTile<T> tile) {
+    tile.b = panel;
+    tile.offset = pixels;
+    for (int64_t block = 0; block < blocks.count; ++block) {
+      tile.k = min_of(blocks.size, count - block * blocks.size);
+      tile.accumulate = accumulate || block > 0;
+      multiply_taps(lines, cols, vecs, tile);
+      tile.offset += tile.k;
+      tile.b += tile.k * kPanelCols<T>;
+    }
+  };
+  for (int64_t part = 0; part < parts; ++part) {
+    const int64_t v = part * inner / parts, cols = (part + 1) * inner / parts - v, most = tap_lines(cols), line = s.h.dilation * pitch;
+    for (int64_t h = 0; h < outer; h += most) {
+      add(min_of(most, outer - h), cols,
+          TapTile<T>{0, nullptr, x + h * line + v, line, nullptr, sums + (h * inner + v) * row, inner * row, row, nullptr, false});
+    }
+  }
+  for (int64_t h = 0; h < outer && !dense; ++h) {
+    for (int64_t v = 0; v < inner; v += kTapLines) {
+      add(min_of(kTapLines, inner - v), 1,
+          TapTile<T>{0, nullptr, x + h * s.h.dilation * pitch + v * s.w.dilation, s.w.dilation, nullptr, sums + (h * inner + v) * row, row,
+                     row, nullptr, false});
+    }
+  }
+}
+
+template <class T>
+CR_INLINE void sum_by_taps(const WeightJob<T>& job, int64_t begin, int64_t end, int64_t group, T* sums, T* buffer) {
+  const ConvShape& s = job.s;
+  T *padded = buffer + kFrontRoom, *panel = buffer + job.padded_size;
+  const int64_t area = s.h.taps * s.w.taps;
+  for (int64_t index = begin; index < end; ++index) {
+    const Window at = window_at(job.windows, index);
+    copy_window(job, at, group, padded);
+    const int64_t count = at.images * at.rows * s.w.out;
+    for (int64_t o = 0; o < s.out_channels; o += kPanelCols<T>) {
+      const int64_t width = min_of(kPanelCols<T>, s.out_channels - o), vecs = width > kLanes<T> ? 2 : 1;
+      pack_gradient(job, at, gradient_at(job, at, group) + o * job.gy.strides[1], width, panel);
+      for (int64_t c = 0; c < s.in_channels; ++c) {
+        add_channel(s, job.planes, job.taps, count, padded + c * plane_size(job.planes), panel, vecs, sums + c * area * job.row + o,
+                    job.row, index > begin);
+      }
+    }
+  }
+}
+
+/// The same rows of g without gaps, in `to`.
+template <class T>
+CR_INLINE PixelRows<T> gathered(PixelRows<T> p, int64_t col, int64_t channels, T* to) {
+  const T* g = p.g;
+  p.g = to;
+  for (int64_t o = 0; o < channels; ++o) {
+    for (int64_t r = 0; r < p.rows; ++r) {
+      for (int64_t c = 0; c < p.cols; ++c) *to++ = g[o * p.g_channel + r * p.g_row + c * col];
+    }
+  }
+  p.g_row = p.cols;
+  p.g_channel = p.rows * p.cols;
+  return p;
+}
+
+template <class T>
+CR_INLINE void sum_by_lanes(const WeightJob<T>& job, int64_t begin, int64_t end, int64_t group, T* sums, T* buffer) {
+  const ConvShape& s = job.s;
+  T *padded = buffer + kFrontRoom, *lanes = buffer + job.padded_size;
+  const int64_t image_size = s.in_channels * channel_size(job.planes);
+  std::memset(lanes, 0, static_cast<size_t>(s.out_channels * job.m * kSumLanes) * sizeof(T));
+  for (int64_t index = begin; index < end; ++index) {
+    const Window at = window_at(job.windows, index);
+    copy_window(job, at, group, padded);
+    const T* g = gradient_at(job, at, group);
+    for (int64_t n = 0; n < at.images; ++n, g += job.gy.strides[0]) {
+      PixelRows<T> pixels{at.rows, s.w.out, g, job.gy.strides[1], job.gy.strides[2], padded + n * image_size, job.planes.w.count};
+      if (job.gy.strides[3] != 1) pixels = gathered(pixels, job.gy.strides[3], s.out_channels, lanes + s.out_channels * job.m * kSumLanes);
+      add_all_products(pixels, s.out_channels, job.m, job.taps, lanes);
+    }
+  }
+  for (int64_t o = 0; o < s.out_channels; ++o) {
+    for (int64_t t = 0; t < job.m; ++t) sums[t * job.row + o] = sum_lanes(lanes + (o * job.m + t) * kSumLanes);
+  }
+}
+
+template <class T>
+CR_INLINE void sum_points(const WeightJob<T>& job, int64_t begin, int64_t end, int64_t group, T* sums, T* buffer) {
+  const ConvShape& s = job.s;
+  const TensorView &x = job.x, &gy = job.gy;
+  for (int64_t index = begin; index < end; ++index) {
+    const Window at = window_at(job.windows, index);
+    for (int64_t n = 0; n < at.images; ++n) {
+      const T* from =
+          static_cast<const T*>(x.data) + (at.image + n) * x.strides[0] + group * s.in_channels * x.strides[1] + at.row * s.w.in;
+      multiply_block(Rect{0, job.m, 0, s.out_channels}, at.rows * s.w.out, StridedA<T>{from, x.strides[1], 1},
+                     StridedB<T>{gradient_at(job, at, group) + n * gy.strides[0], 1, gy.strides[1]}, PartialC<T>{sums, job.row}, buffer,
+                     index > begin || n > 0);
+    }
+  }
+}
+
+/// The padded copy of the taps' way: the window as it is, whatever the stride.
+CR_INLINE PlaneAxis plain_axis(const ConvAxis& a, int64_t rows) {
+  return {(rows - 1) * a.stride + (a.taps - 1) * a.dilation + 1, 1, 1, -a.pad, a.in};
+}
+/// Offsets of a window's pixels in it.
+CR_INLINE void pixel_offsets(const ConvShape& s, const Planes& p, const Windows& w, int64_t* to) {
+  for (int64_t n = 0; n < w.images_each; ++n) {
+    for (int64_t r = 0; r < w.rows_each; ++r) {
+      for (int64_t c = 0; c < s.w.out; ++c) *to++ = n * s.in_channels * plane_size(p) + r * s.h.stride * p.w.count + c * s.w.stride;
+    }
+  }
+}
+
 template <class T>
 void conv2d_grad_weight(Context& ctx, const Args& args) {
   const TensorView &gy = args.in[0], &x = args.in[1], &gw = args.out[0];
   const ConvShape s = conv_shape(x, gw, gy, args.params);
-  const int64_t m = s.in_channels * s.h.taps * s.w.taps, pixels = s.h.out * s.w.out;
-  const Planes image{plane_axis(s.h, 0, s.h.out), plane_axis(s.w, 0, s.w.out)};
-  const int64_t work = s.out_channels * m * pixels;
-  const Windows windows = make_windows(s.batch, s.h.out, s.w.out, s.in_channels * channel_size(image), work);
-  const Planes planes{plane_axis(s.h, 0, windows.rows_each), image.w};
+  const int64_t m = s.in_channels * s.h.taps * s.w.taps, pixels = s.h.out * s.w.out, work = s.out_channels * m * pixels;
+  // The way, and with it the order of sums, is chosen by shape alone. Planes with gaps take the taps' way to the same sums as points.
+  const bool pointwise = is_pointwise(s.h) && is_pointwise(s.w) && m > 1;
+  const bool points = pointwise && has_flat_planes(x) && has_flat_planes(gy);
+  const bool by_lanes = !pointwise && (s.out_channels <= kFewOuts || m <= kFewRows);
+  const auto axis = [&](const ConvAxis& a, int64_t rows) { return by_lanes ? plane_axis(a, 0, rows) : plain_axis(a, rows); };
+  const Planes image{axis(s.h, s.h.out), axis(s.w, s.w.out)};
+  Windows windows = make_windows(s.batch, s.h.out, s.w.out, s.in_channels * channel_size(image), work);
+  if (pointwise) {
+    windows.images_each = 1;
+    windows.image_parts = s.batch;
+  }
+  const Planes planes{axis(s.h, windows.rows_each), image.w};
   const int64_t count = windows.image_parts * windows.row_parts;
   const int64_t wanted = s.batch * work / (2 * kUnitWork) + 1;
   const int64_t slices = max_of(1, min_of(count, min_of(wanted, kMaxSlices)));
 
   const int64_t row = ceil_div(s.out_channels, kLanes<T>) * kLanes<T>, part = m * row;
   T* parts = scratch<T>(ctx, slices * s.groups * part);
-  int64_t* taps = scratch<int64_t>(ctx, m);
-  tap_offsets(s, planes, taps);
-  const int64_t image_size = s.in_channels * channel_size(planes);
-  const int64_t padded_size = padded_room<T>(windows.images_each * image_size);
+  const int64_t each = windows.images_each * windows.rows_each * s.w.out;
+  int64_t* taps = scratch<int64_t>(ctx, by_lanes ? m : each);
+  if (by_lanes) tap_offsets(s, planes, taps);
+  if (!by_lanes && !points) pixel_offsets(s, planes, windows, taps);
+  const int64_t padded_size = points ? 0 : padded_room<T>(windows.images_each * s.in_channels * channel_size(planes));
+  const int64_t room = points     ? kBlockScratch<T>
+                       : by_lanes ? s.out_channels * (m * kSumLanes + (gy.strides[3] == 1 ? 0 : each))
+                                  : each * kPanelCols<T>;
+  const WeightJob<T> job{s, gy, x, windows, planes, taps, m, row, padded_size};
   parallel_units(ctx, slices * s.groups, [&](int64_t unit, int worker) {
-    T* buffer = worker_scratch<T>(ctx, worker, padded_size + kBlockScratch<T>);
-    T* padded = buffer + kFrontRoom;
+    T* buffer = worker_scratch<T>(ctx, worker, padded_size + room);
     const int64_t group = unit % s.groups, slice = unit / s.groups;
-    const PartialC<T> c{parts + (slice * s.groups + group) * part, row};
+    T* sums = parts + unit * part;
     const int64_t begin = slice * count / slices, end = (slice + 1) * count / slices;
-    if (begin == end) std::memset(c.data, 0, static_cast<size_t>(part) * sizeof(T));
-    for (int64_t index = begin; index < end; ++index) {
-      const Window at = window_at(windows, index);
-      Planes own = planes;
-      own.h.first = at.row * s.h.stride - s.h.pad;
-      copy_planes(own, x, at.image, at.images, group * s.in_channels, s.in_channels, padded);
-      const int64_t per_image = at.rows * s.w.out;
-      const T* from =
-          static_cast<const T*>(gy.data) + at.image * gy.strides[0] + group * s.out_channels * gy.strides[1] + at.row * gy.strides[2];
-      const GradientB<T> b{from, gy.strides[0], gy.strides[1], gy.strides[2], gy.strides[3], s.w.out, per_image};
-      multiply_block(Rect{0, m, 0, s.out_channels}, at.images * per_image,
-                     UnfoldedA<T>{padded, taps, {s.w.out, per_image, image_size, planes.w.count}}, b, c, buffer + padded_size,
-                     index > begin);
-    }
+    if (begin == end) std::memset(sums, 0, static_cast<size_t>(part) * sizeof(T));
+    if (points) return sum_points(job, begin, end, group, sums, buffer);
+    if (by_lanes) return sum_by_lanes(job, begin, end, group, sums, buffer);
+    sum_by_taps(job, begin, end, group, sums, buffer);
   });
   const int64_t whole = s.groups * part, grain = 1 << 14;
   parallel_units(ctx, ceil_div(whole, grain),

@@ -7,6 +7,7 @@
 // pixels read neighbouring elements for any stride.
 #include "kernels/conv/geometry.h"
 #include "kernels/linalg/gemm/pack.h"
+#include "simd/transpose.h"
 
 namespace chainrule::CR_ISA {
 
@@ -22,7 +23,7 @@ CR_INLINE int64_t plane_size(const Planes& p) { return p.h.count * p.w.count; }
 /// Elements of one channel, all phases.
 CR_INLINE int64_t channel_size(const Planes& p) { return p.h.phases * p.w.phases * plane_size(p); }
 
-/// Elements of scratch for `elements` of padded input: whole cache lines, kFrontRoom before it (see UnfoldedB) and room behind it for
+/// Elements of scratch for `elements` of padded input: whole cache lines, kFrontRoom before it and room behind it for
 /// vectors that reach past the end.
 inline constexpr int64_t kFrontRoom = 64;
 template <class T>
@@ -61,21 +62,34 @@ CR_INLINE void copy_halves(const T* from, int64_t count, T* to) {
   for (; i < count; ++i) to[i] = from[2 * i];
 }
 
+/// The part of a plane's rows that lies inside the source, for one phase of the columns.
+struct RowPart {
+  int64_t begin, end;  // elements of the plane
+  int64_t first;       // source index of element `begin`
+};
+CR_INLINE RowPart row_part(const PlaneAxis& w, int64_t phase) {
+  const int64_t first = w.first + phase;
+  const int64_t begin = min_of(w.count, first >= 0 ? 0 : ceil_div(-first, w.stride));
+  return {begin, max_of(begin, min_of(w.count, first >= w.in ? 0 : ceil_div(w.in - first, w.stride))), first + begin * w.stride};
+}
+
 /// to[0..count) = a row of the plane; from is the source row, whole vectors can be read before `limit`. May write up to a vector past the
 /// end: rows are copied in ascending order, and the copy has room behind it.
 template <class T>
-CR_INLINE void copy_plane_row(const PlaneAxis& w, int64_t phase, const T* from, int64_t stride, const T* limit, T* to) {
-  const int64_t first = w.first + phase;
-  const int64_t begin = min_of(w.count, first >= 0 ? 0 : ceil_div(-first, w.stride));
-  const int64_t end = max_of(begin, min_of(w.count, first >= w.in ? 0 : ceil_div(w.in - first, w.stride)));
-  const int64_t step = w.stride * stride;
-  const T* p = from + (first + begin * w.stride) * stride;
-  zero_run(to, 0, begin);
-  int64_t x = begin;
-  if (step == 1) {
-    for (; x < end && p + kLanes<T> <= limit; x += kLanes<T>, p += kLanes<T>) store(to + x, load(p));
+CR_INLINE void copy_plane_row(const PlaneAxis& w, const RowPart& part, const T* from, int64_t stride, const T* limit, T* to) {
+  constexpr int64_t lanes = kLanes<T>;
+  const int64_t step = w.stride * stride, end = part.end;
+  const T* p = from + part.first * stride;
+  int64_t x = part.begin;
+  zero_run(to, 0, x);
+  if (step == 1 && end - x >= lanes) {
+    for (; x + lanes <= end; x += lanes, p += lanes) store(to + x, load(p));
+    store(to + end - lanes, load(p + end - lanes - x));
+    x = end;
+  } else if (step == 1) {
+    for (; x < end && p + lanes <= limit; x += lanes, p += lanes) store(to + x, load(p));
   } else if (step == 2) {
-    copy_halves(p, end - begin, to + begin);
+    copy_halves(p, end - x, to + x);
     x = end;
   }
   for (; x < end; ++x, p += step) to[x] = *p;
@@ -103,16 +117,31 @@ CR_INLINE void copy_planes(const Planes& p, const TensorView& x, int64_t image, 
       const T* from = static_cast<const T*>(x.data) + n * x.strides[0] + c * x.strides[1];
       for (int64_t a = 0; a < p.h.phases; ++a) {
         for (int64_t b = 0; b < p.w.phases; ++b) {
+          const RowPart part = row_part(p.w, b);
           for (int64_t r = 0; r < p.h.count; ++r, to += p.w.count) {
             const int64_t ih = r * p.h.stride + a + p.h.first;
             if (ih >= 0 && ih < p.h.in) {
-              copy_plane_row(p.w, b, from + ih * x.strides[2], x.strides[3], limit, to);
+              copy_plane_row(p.w, part, from + ih * x.strides[2], x.strides[3], limit, to);
             } else {
               zero_run(to, 0, p.w.count);
             }
           }
         }
       }
+    }
+  }
+}
+
+/// to[k * ld + j] = from[j * stride + k] for k < ks, j < js: squares of whole vectors, the last of which may overlap the one before.
+template <class T>
+CR_INLINE void transpose_rows(const T* from, int64_t stride, int64_t ks, int64_t js, T* to, int64_t ld) {
+  constexpr int64_t lanes = kLanes<T>;
+  if (ks < lanes || js < lanes) return pack_transposed(from, stride, ks, js, to, ld);
+  for (int64_t j = 0; j < js; j += lanes) {
+    const int64_t at = min_of(j, js - lanes);
+    for (int64_t k = 0; k < ks; k += lanes) {
+      const int64_t from_k = min_of(k, ks - lanes);
+      transpose_vectors(from + at * stride + from_k, stride, to + from_k * ld + at, ld);
     }
   }
 }

@@ -89,17 +89,26 @@ CR_INLINE void mean_along_row_any(const PoolAxis& w, const T* inside, const T* c
   }
 }
 
-/// to[i] += from[i * stride], or = when `first`.
+/// to[i] = the sum of the rows' elements i, from the first row to the last.
 template <class T>
-CR_INLINE void add_row(T* to, const T* from, int64_t stride, int64_t count, bool first) {
-  if (first) {
-    for (int64_t i = 0; i < count; ++i) to[i] = from[i * stride];
-  } else if (stride == 1) {
-    int64_t i = 0;
-    for (; i + kLanes<T> <= count; i += kLanes<T>) store(to + i, load(to + i) + load(from + i));
-    if (i < count) store_partial(to + i, load_partial(to + i, count - i) + load_partial(from + i, count - i), count - i);
-  } else {
-    for (int64_t i = 0; i < count; ++i) to[i] += from[i * stride];
+CR_INLINE void sum_rows(const T* x, int64_t row_stride, int64_t stride, int64_t rows, int64_t count, T* to) {
+  constexpr int64_t lanes = kLanes<T>;
+  for (int64_t i = 0; i < count; i += lanes) {
+    const int64_t left = count - i < lanes ? count - i : lanes;
+    const T* from = x + i * stride;
+    const auto row = [&](const T* p) {
+      if (stride == 1) return left == lanes ? load(p) : load_partial(p, left);
+      Vec<T> v = {};
+      for (int64_t l = 0; l < left; ++l) v[l] = p[l * stride];
+      return v;
+    };
+    Vec<T> sum = row(from);
+    for (int64_t r = 1; r < rows; ++r) sum += row(from += row_stride);
+    if (left == lanes) {
+      store(to + i, sum);
+    } else {
+      store_partial(to + i, sum, left);
+    }
   }
 }
 
@@ -130,8 +139,11 @@ void avg_pool2d(Context& ctx, const Args& args) {
     T* inside = row + w.pad;
     for (int64_t o = first; o < past; ++o) {
       const Window rows = window_of(h, o);
-      if (rows.begin >= rows.end) std::memset(inside, 0, static_cast<size_t>(w.in) * sizeof(T));
-      for (int64_t i = rows.begin; i < rows.end; ++i) add_row(inside, x + i * from.row_stride, from.stride, w.in, i == rows.begin);
+      if (rows.begin >= rows.end) {
+        std::memset(inside, 0, static_cast<size_t>(w.in) * sizeof(T));
+      } else {
+        sum_rows(x + rows.begin * from.row_stride, from.row_stride, from.stride, rows.end - rows.begin, w.in, inside);
+      }
       const T row_count = static_cast<T>(window_count(h, o, pool.include_pad));
       if (!w.adaptive && w.stride == 1) {
         mean_along_row<1>(w, row, counts, row_count, y + o * to.width);
@@ -152,24 +164,47 @@ CR_INLINE Window windows_over(const PoolAxis& a, int64_t i) {
   return {begin, end < a.out ? end : a.out};
 }
 
-/// gx[i] = the sum of row[o] over the windows o that hold i.
+/// Zeros that spread_vectors wants on both sides of a row, and the room that its line takes.
+CR_INLINE int64_t spread_margin(const PoolAxis& w) { return (w.kernel - 1) / w.stride; }
+template <class T>
+CR_INLINE int64_t line_size(const PoolAxis& w) {
+  return w.in + w.pad + 2 * w.stride * kLanes<T>;
+}
+
+/// gx[i] = the sum of row[o] over the windows o that hold i, in order, at stride 1 or 2. Write i + pad = q stride + a: they are
+/// q - (kernel - 1 - a) / stride .. q, so that neighbouring q read neighbouring o.
+template <int Stride, class T>
+CR_INLINE void spread_vectors(const PoolAxis& w, const T* row, T* line, T* gx) {
+  constexpr int64_t lanes = kLanes<T>;
+  for (int64_t q = 0; q * Stride < w.in + w.pad; q += lanes) {
+    Vec<T> sum[Stride] = {};
+    for (int64_t a = 0; a < Stride; ++a) {
+      for (int64_t back = (w.kernel - 1 - a + Stride) / Stride - 1; back >= 0; --back) sum[a] += load(row + q - back);
+    }
+    if constexpr (Stride == 1) {
+      store(line + q, sum[0]);
+    } else {
+      store(line + 2 * q, zip_low(sum[0], sum[1]));
+      store(line + 2 * q + lanes, zip_high(sum[0], sum[1]));
+    }
+  }
+  std::memcpy(gx, line + w.pad, static_cast<size_t>(w.in) * sizeof(T));
+}
+
+/// The same for any windows.
 template <class T>
 CR_INLINE void spread_row(const PoolAxis& w, const Window* windows, const T* row, T* gx) {
-  constexpr int64_t lanes = kLanes<T>;
-  if (!w.adaptive && w.kernel == 2 && w.stride == 2 && w.pad == 0 && w.in == 2 * w.out) {
-    int64_t o = 0;
-    for (; o + lanes <= w.out; o += lanes) {
-      const Vec<T> v = load(row + o);
-      store(gx + 2 * o, zip_low(v, v));
-      store(gx + 2 * o + lanes, zip_high(v, v));
-    }
-    for (; o < w.out; ++o) gx[2 * o] = gx[2 * o + 1] = row[o];
-    return;
-  }
   for (int64_t i = 0; i < w.in; ++i) gx[i] = T{0};
   for (int64_t o = 0; o < w.out; ++o) {
     for (int64_t i = windows[o].begin; i < windows[o].end; ++i) gx[i] += row[o];
   }
+}
+
+template <class T>
+CR_INLINE void fill(T* to, T value, int64_t count) {
+  int64_t i = 0;
+  for (; i + kLanes<T> <= count; i += kLanes<T>) store(to + i, splat<Vec<T>>(value));
+  for (; i < count; ++i) to[i] = value;
 }
 
 /// row[o] = the sum over the windows' rows of g / count: what each column of a window of this input row gets.
@@ -186,7 +221,7 @@ CR_INLINE void sum_of_shares(const AvgPool& pool, Window over, const Planes<cons
     if (from.stride == 1) {
       for (int64_t i = 0; i < n; i += lanes) {
         const V share = (n - i >= lanes ? load(line + i) : load_partial(line + i, n - i)) / (load(counts + i) * splat<V>(row_count));
-        store(row + i, first ? share : load(row + i) + share);
+        store(row + i, first ? share : load(row + i) + share);  // zeros past the end
       }
     } else {
       for (int64_t i = 0; i < n; ++i) {
@@ -209,13 +244,17 @@ void avg_pool2d_grad(Context& ctx, const Args& args) {
   Window* windows = scratch<Window>(ctx, w.out);
   for (int64_t o = 0; o < w.out; ++o) windows[o] = window_of(w, o);
   const bool global = h.adaptive && h.out == 1 && w.out == 1;
+  const int64_t margin = w.adaptive ? 0 : spread_margin(w);
+  const int64_t size = w.out + (w.in + w.pad) / w.stride + 2 * kLanes<T>;
   for_each_row(ctx, to.count, to.height, to.width + 2 * w.out, [&](int64_t index, int64_t first, int64_t past, int worker) {
-    T* row = worker_scratch<T>(ctx, worker, w.out + kLanes<T>);
+    T* buffer = worker_scratch<T>(ctx, worker, margin + size + line_size<T>(w));
+    T *row = buffer + margin, *line = row + size;
+    if (margin + size > 0) std::memset(buffer, 0, static_cast<size_t>(margin + size) * sizeof(T));
     const T* g = plane(from, index);
     T* gx = plane(to, index);
     if (global) {
       const T value = g[0] / static_cast<T>(to.height * to.width);
-      for (int64_t i = first * to.width; i < past * to.width; ++i) gx[i] = value;
+      fill(gx + first * to.width, value, (past - first) * to.width);
       return;
     }
     Window done{-1, -1};
@@ -223,7 +262,13 @@ void avg_pool2d_grad(Context& ctx, const Args& args) {
       const Window over = windows_over(h, i);
       if (over.begin != done.begin || over.end != done.end) sum_of_shares(pool, over, from, g, counts, row);
       done = over;
-      spread_row(w, windows, row, gx + i * to.width);
+      if (!w.adaptive && w.stride == 1) {
+        spread_vectors<1>(w, row, line, gx + i * to.width);
+      } else if (!w.adaptive && w.stride == 2) {
+        spread_vectors<2>(w, row, line, gx + i * to.width);
+      } else {
+        spread_row(w, windows, row, gx + i * to.width);
+      }
     }
   });
 }

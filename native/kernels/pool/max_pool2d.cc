@@ -37,7 +37,7 @@ CR_INLINE void set_row(MaxRow<T> row, int64_t begin, int64_t end) {
   }
 }
 
-/// Maxima of the window's rows, column by column.
+/// Maxima of the window's rows, column by column: each vector of columns goes down the rows in registers.
 template <class T>
 CR_INLINE void columns(const PoolAxis& h, const PoolAxis& w, Window rows, const T* x, int64_t row_stride, int64_t stride, T* line,
                        MaxRow<T> to) {
@@ -46,30 +46,31 @@ CR_INLINE void columns(const PoolAxis& h, const PoolAxis& w, Window rows, const 
   constexpr int64_t lanes = kLanes<T>;
   I steps;
   for (int i = 0; i < lanes; ++i) steps[i] = static_cast<IntFor<T>>(i);
-  for (int64_t row = rows.begin; row < rows.end; row += h.dilation) {
-    const T* from = x + row * row_stride;
-    if (stride != 1) {
-      for (int64_t i = 0; i < w.in; ++i) line[i] = from[i * stride];
-      from = line;
+  const int64_t down = h.dilation * row_stride;
+  for (int64_t i = 0; i < w.in; i += lanes) {
+    const int64_t left = w.in - i;
+    const auto row_of = [&](const T* from) {
+      if (stride == 1) return left >= lanes ? load(from + i) : load_partial(from + i, left);
+      for (int64_t l = 0; l < lanes && l < left; ++l) line[l] = from[(i + l) * stride];
+      return load(line);
+    };
+    const T* from = x + rows.begin * row_stride;
+    V best = row_of(from);
+    I where = splat<I>(static_cast<IntFor<T>>(rows.begin * w.in));
+    for (int64_t row = rows.begin + h.dilation; row < rows.end; row += h.dilation) {
+      from += down;
+      const V v = row_of(from);
+      const I take = (v > best) | (v != v);
+      best = select<V>(take, v, best);
+      where = take ? splat<I>(static_cast<IntFor<T>>(row * w.in)) : where;
     }
-    for (int64_t i = 0; i < w.in; i += lanes) {
-      const int64_t left = w.in - i;
-      V v = left >= lanes ? load(from + i) : load_partial(from + i, left);
-      I where = steps + splat<I>(static_cast<IntFor<T>>(row * w.in + i));
-      if (row > rows.begin) {
-        V best = load(to.value + i);
-        I best_where = load(to.where + i);
-        const I take = (v > best) | (v != v);
-        v = select<V>(take, v, best);
-        where = take ? where : best_where;
-      }
-      if (left >= lanes) {
-        store(to.value + i, v);
-        store(to.where + i, where);
-      } else {
-        store_partial(to.value + i, v, left);
-        store_partial(to.where + i, where, left);
-      }
+    where += steps + splat<I>(static_cast<IntFor<T>>(i));
+    if (left >= lanes) {
+      store(to.value + i, best);
+      store(to.where + i, where);
+    } else {
+      store_partial(to.value + i, best, left);
+      store_partial(to.where + i, where, left);
     }
   }
 }
@@ -190,8 +191,11 @@ void max_pool2d(Context& ctx, const Args& args) {
     set_row(row, 0, size);
     for (int64_t o = first; o < past; ++o) {
       const Window rows = window_of(h, o);
-      if (rows.begin >= rows.end) set_row(inside, 0, w.in);
-      columns(h, w, rows, source, from.row_stride, from.stride, buffer + 2 * size, inside);
+      if (rows.begin >= rows.end) {
+        set_row(inside, 0, w.in);
+      } else {
+        columns(h, w, rows, source, from.row_stride, from.stride, buffer + 2 * size, inside);
+      }
       T* y_row = values + o * to.width;
       IntFor<T>* where_row = positions + o * to.width;
       if (!adaptive && w.stride == 1) {

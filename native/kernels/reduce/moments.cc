@@ -36,7 +36,7 @@ struct NormInfinity {
   }
   template <class V>
   static V join(V a, V b) {
-    return max(b, a);
+    return max(a, b);
   }
   template <class V>
   static V map(V x, V) {
