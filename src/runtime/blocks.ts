@@ -84,14 +84,17 @@ export function recycle(block: number, sizeClass: number): void {
   if (size >= largeBytes) large.delete(block);
 }
 
-/** Bytes that only V8's collector can free (negative: no longer). Tells V8, which collects sooner when there is much. */
+/** Bytes that only V8's collector can free (negative: no longer). */
 export function trackedBytesChanged(bytes: number): void {
   trackedBytes += bytes;
   if (bytes > 0) trackedSinceSweep += bytes;
   unreported += bytes;
-  if (unreported > 1 << 20 || unreported < -(1 << 20)) reportToV8();
 }
 
+/**
+ * Tells V8 what its collector could free; it collects sooner when there is much. Only when the pool has to grow: in a training loop the graph's memory rises and
+ * falls with each step while the pool stays as it is, and V8 would collect at every rise.
+ */
 function reportToV8(): void {
   native.adjustExternal(unreported);
   unreported = 0;
