@@ -52,6 +52,14 @@ export interface ViewSpec<Attrs> {
   readonly vjp: (g: Tensor, attrs: Attrs, spec: Spec) => Tensor;
 }
 
+/** An op whose results are several windows on its input's memory (split). */
+export interface ViewsSpec<Attrs> {
+  readonly name: string;
+  readonly views: (x: Tensor, attrs: Attrs) => readonly Window[];
+  /** Cotangents of the views, null where nobody asked, and the views' specs -> cotangent of x. */
+  readonly vjp: (g: readonly (Tensor | null)[], attrs: Attrs, outSpecs: readonly Spec[]) => Tensor;
+}
+
 /** An op of a variable number of inputs (cat, stack). */
 export interface ListOpSpec<Attrs> {
   readonly name: string;
@@ -79,6 +87,11 @@ export interface ViewOp<Attrs> {
   readonly name: string;
   readonly apply: (x: Tensor, attrs: Attrs) => Tensor;
   readonly differentiable: true;
+}
+
+export interface ViewsOp<Attrs> {
+  readonly name: string;
+  readonly apply: (x: Tensor, attrs: Attrs) => Tensor[];
 }
 
 export interface ListOp<Attrs> {
@@ -207,6 +220,20 @@ export function defineView<Attrs>(spec: ViewSpec<Attrs>): ViewOp<Attrs> {
     return out;
   };
   return { name, apply: run, differentiable: true };
+}
+
+/** Defines an op whose results are windows on its input's memory, with one gradient rule for all of them. */
+export function defineViews<Attrs>(spec: ViewsSpec<Attrs>): ViewsOp<Attrs> {
+  const { name, views, vjp } = spec;
+  register({ name, inputs: ['x'], saves: [], differentiable: true });
+  const rule: Rule = { name, pull: (g, _saved, attrs, _specs, outSpecs) => [() => vjp(g, attrs as Attrs, outSpecs)] };
+  const run = (x: Tensor, attrs: Attrs): Tensor[] => {
+    checkLive(name, 'x', x);
+    const outs = views(x, attrs).map(({ shape, strides, offset }) => viewHandle(x, shape, strides, offset));
+    if (x.requiresGrad && isRecording()) connect(rule, attrs, [x], outs).saved = [];
+    return outs;
+  };
+  return { name, apply: run };
 }
 
 /** Defines an op of any number of inputs; its rule reads only shapes. */

@@ -1,9 +1,11 @@
+import { scalar } from '../../create/scalar.js';
 import { checkList, formatShape, normalizeAxis } from '../../core/shape.js';
 import { ArgumentError, ShapeError, show } from '../../errors.js';
-import { scope } from '../../runtime/scope.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { defineView } from '../op.js';
-import { narrow, place, wholeWindow } from './slice.js';
+import { defineView, defineViews } from '../op.js';
+import { cat, stack } from './cat.js';
+import { expand } from './expand.js';
+import { place, wholeWindow } from './slice.js';
 import { unsqueeze } from './squeeze.js';
 import { checkLive } from '../../runtime/handle.js';
 
@@ -37,11 +39,37 @@ export function select(x: Tensor, axis: number, index: number): Tensor {
   return selectOp.apply(x, { axis: a, index: index < 0 ? index + size : index });
 }
 
+interface SplitAttrs {
+  readonly axis: number;
+  readonly sizes: readonly number[];
+  /** Whether the axis is taken off each piece (sizes are 1). */
+  readonly drop: boolean;
+}
+
+/** Pieces along an axis. Their cotangents are put together in one pass. */
+export const splitOp = defineViews({
+  name: 'split',
+  views: (x, { axis, sizes, drop }: SplitAttrs) => {
+    let start = 0;
+    const strides = drop ? x.strides.filter((_, d) => d !== axis) : x.strides;
+    return sizes.map((size) => {
+      const shape = drop ? x.shape.filter((_, d) => d !== axis) : x.shape.with(axis, size);
+      const offset = size === 0 ? x.offset : x.offset + start * (x.strides[axis] ?? 0);
+      start += size;
+      return { shape, strides, offset };
+    });
+  },
+  vjp: (g, { axis, drop }, outSpecs) => {
+    const pieces = outSpecs.map(({ shape, dtype }, i) => g[i] ?? expand(scalar(0, dtype), shape));
+    return drop ? stack(pieces, axis) : cat(pieces, axis);
+  },
+});
+
 /** All slices along an axis, each without it and without a copy. x [.., n, ..] -> n times [.., ..]. Throws ShapeError. */
 export function unbind(x: Tensor, axis = 0): Tensor[] {
   checkLive('unbind', 'x', x);
   const a = normalizeAxis('unbind', axis, x.shape);
-  return Array.from({ length: x.shape[a] ?? 0 }, (_, index) => selectOp.apply(x, { axis: a, index }));
+  return splitOp.apply(x, { axis: a, sizes: Array.from({ length: x.shape[a] ?? 0 }, () => 1), drop: true });
 }
 
 /**
@@ -51,15 +79,7 @@ export function unbind(x: Tensor, axis = 0): Tensor[] {
 export function split(x: Tensor, size: number | readonly number[], axis = 0): Tensor[] {
   checkLive('split', 'x', x);
   const a = normalizeAxis('split', axis, x.shape);
-  const total = x.shape[a] ?? 0;
-  return scope(() => {
-    let start = 0;
-    return pieces(x, size, total, a).map((n) => {
-      const piece = narrow(x, a, start, n);
-      start += n;
-      return piece;
-    });
-  }, 'split()');
+  return splitOp.apply(x, { axis: a, sizes: pieces(x, size, x.shape[a] ?? 0, a), drop: false });
 }
 
 function pieces(x: Tensor, size: number | readonly number[], total: number, axis: number): readonly number[] {
