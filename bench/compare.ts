@@ -51,7 +51,8 @@ async function main(options: Options): Promise<number> {
 }
 
 try {
-  process.exitCode = await main(readOptions(process.argv.slice(2)));
+  const status = await main(readOptions(process.argv.slice(2)));
+  process.exitCode ??= status;
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 2;

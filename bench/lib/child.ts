@@ -110,4 +110,9 @@ export class Child {
   }
 }
 
-const lastLines = (text: string): string => text.trim().split('\n').slice(-3).join(' / ');
+/** What a program said when it ended: its error lines, or its last lines when none is called so. */
+function lastLines(text: string): string {
+  const lines = text.trim().split('\n');
+  const errors = lines.filter((line) => /error/i.test(line) && !line.trimStart().startsWith('at '));
+  return (errors.length > 0 ? errors : lines).slice(-3).join(' / ');
+}

@@ -146,7 +146,7 @@ function allRows(all: readonly Measured[]): string {
 const style = `
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #667085; --line: #e4e7ec; --paper: #fff; --card: #f8f9fb; --ahead: #2a78d6; --behind: #d9663b; --roof: #1c2430; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ee; --soft: #98a2b3; --line: #2c3440; --paper: #12161c; --card: #1a2028; --ahead: #5a9ff0; --behind: #e58a5f; --roof: #e6e9ee; } }
-body { margin: 0 auto; max-width: 880px; padding: 32px 20px 80px; font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
+body { margin: 0 auto; max-width: 1060px; padding: 32px 20px 80px; font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
 h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 19px; margin: 44px 0 8px; } p { margin: 8px 0; } .about { color: var(--soft); }
 figure { margin: 18px 0; padding: 14px 18px; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
 figcaption { font-weight: 600; margin-bottom: 8px; } figcaption small { font-weight: 400; color: var(--soft); margin-left: 8px; }

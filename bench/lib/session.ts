@@ -40,9 +40,11 @@ export async function runSession({ cases, options, engines, show }: Session): Pr
     bench?.close();
     rmSync(folder, { recursive: true, force: true });
   };
+  let stopped = false;
+  // What was measured so far is still reported: the engines end, and with them the row under way.
   const interrupted = (): void => {
-    clean();
-    process.exit(130);
+    stopped = true;
+    bench?.close();
   };
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   const say = (text: string): void => {
@@ -53,10 +55,12 @@ export async function runSession({ cases, options, engines, show }: Session): Pr
   try {
     bar?.start(cases.length * options.threads.length, 0, { name: '' });
     for (const threads of options.threads) {
+      if (stopped) break;
       bench = new Bench({ threads, rounds: options.rounds, sample: options.sample, folder });
       await bench.start(engines(threads), say);
       say(`${threads} thread${threads === 1 ? '' : 's'}: ${[...bench.versions].map(([name, version]) => `${name} ${version}`).join(', ')}`);
       for (const one of cases) {
+        if (stopped) break;
         bar?.increment(1, { name: nameOf(one) });
         const measured = await bench.measure(one, (message) => say(`  ${nameOf(one)}: ${message}`));
         if (measured === null) continue;
@@ -65,9 +69,15 @@ export async function runSession({ cases, options, engines, show }: Session): Pr
       }
       bench.close();
     }
+  } catch (error) {
+    if (!stopped) throw error;
   } finally {
     clean();
     process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+  }
+  if (stopped) {
+    console.log('interrupted; what follows is of the rows above');
+    process.exitCode = 130;
   }
   return all;
 }
