@@ -1,7 +1,7 @@
 // Gets the engines that `npm run compare` compares with: Debian's packages where apt-get and root are at hand, npm packages, and small programs around OpenBLAS and
 // oneDNN compiled into build-peers/. What cannot be got is said and left out; run it again any time.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { root } from './lib/paths.mjs';
@@ -10,7 +10,7 @@ const built = join(root, 'build-peers');
 mkdirSync(built, { recursive: true });
 
 const debian = ['python3-torch', 'python3-numpy', 'libopenblas-dev', 'libopenblas0-openmp', 'libdnnl-dev', 'nlohmann-json3-dev', 'g++'];
-const npm = [];
+const npm = ['onnxruntime-node@1.30.0', '@tensorflow/tfjs@4.22.0', '@tensorflow/tfjs-backend-wasm@4.22.0', '@jax-js/jax@0.1.25'];
 
 function run(command, args, options = {}) {
   const { status } = spawnSync(command, args, { stdio: 'inherit', ...options });
@@ -30,7 +30,12 @@ function installDebian() {
 }
 
 function installNpm() {
-  if (npm.length === 0) return true;
+  const version = (pack) => {
+    const manifest = join(built, 'node_modules', pack, 'package.json');
+    return existsSync(manifest) ? JSON.parse(readFileSync(manifest, 'utf8')).version : null;
+  };
+  const at = npm.map((each) => each.lastIndexOf('@'));
+  if (npm.every((each, i) => version(each.slice(0, at[i])) === each.slice(at[i] + 1))) return true;
   // A folder of its own: these packages are no dependencies of the project. Install scripts are left out; none of them is needed.
   const manifest = join(built, 'package.json');
   if (!existsSync(manifest)) writeFileSync(manifest, '{ "private": true }\n');

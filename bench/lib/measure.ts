@@ -56,6 +56,8 @@ interface Runner {
   calls: number;
   error: number;
   samples: number[];
+  /** Far behind and long: three samples say enough. */
+  readonly slow: boolean;
 }
 
 /** Engines that are running, for one number of threads. The first is chainrule's. */
@@ -108,6 +110,7 @@ export class Bench {
     const { folder, sample, threads } = this.settings;
     const ready: Runner[] = [];
     const mismatches: string[] = [];
+    let fastest = Infinity;
     let reference: Float32Array | null = null;
     for (const { peer, child } of this.engines) {
       const file = join(folder, 'result.bin');
@@ -124,7 +127,15 @@ export class Bench {
         if (agreement.ok) {
           child.pin(threads);
           const again = await child.time(Math.max(1, Math.ceil(sample / ms)));
-          ready.push({ peer, child, calls: Math.max(1, Math.ceil(sample / again.ms)), error: agreement.worst, samples: [] });
+          fastest = Math.min(fastest, again.ms);
+          ready.push({
+            peer,
+            child,
+            calls: Math.max(1, Math.ceil(sample / again.ms)),
+            error: agreement.worst,
+            samples: [],
+            slow: again.ms > Math.max(100, 4 * fastest),
+          });
           if (peer.settle > 0) await sleep(peer.settle);
         } else {
           mismatches.push(`${peer.name}: ${agreement.message}`);
@@ -147,6 +158,7 @@ export class Bench {
       limits.peaks.push(flops);
       if (bytes !== null) limits.bandwidths.push(await ours.child.ask<Bandwidth>({ do: 'bandwidth', bytes }));
       for (const runner of [ours, ...others]) {
+        if (round >= 3 && runner.slow) continue;
         runner.samples.push((await runner.child.time(runner.calls)).ms);
         if (runner.peer.settle > 0) await sleep(runner.peer.settle);
       }

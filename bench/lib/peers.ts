@@ -83,6 +83,14 @@ export function findPeers(threads: number): Found {
   native('oneDNN', 'onednn', ['plain'], 10);
   native('oneDNN packed', 'onednn', ['packed'], 10, false);
   native('oneDNN blocked', 'onednn', ['blocked'], 10);
+  const javascript = (name: string, file: string, pack: string, most: number): void => {
+    if (!existsSync(join(built, 'node_modules', pack))) missing.push(`${name}: ${pack} is not installed in build-peers`);
+    else if (threads <= most)
+      peers.push({ name, command: [process.execPath, join(folder, file)], env: count, settle: settle(20), counts: true });
+  };
+  javascript('onnxruntime', 'onnxruntime.mjs', 'onnxruntime-node', Infinity);
+  javascript('tfjs', 'tfjs.mjs', '@tensorflow/tfjs-backend-wasm', 1); // has one thread under Node
+  javascript('jax-js', 'jax.mjs', '@jax-js/jax', 1);
   return { peers, missing };
 }
 

@@ -6,11 +6,11 @@
 namespace chainrule {
 
 /// Codes are shared with src/core/dtype.ts (checked when the addon is loaded).
-enum class DType : uint8_t { f32 = 0, f64 = 1, i32 = 2, i64 = 3, u8 = 4, boolean = 5 };
+enum class DType : uint8_t { f32 = 0, f64 = 1, i32 = 2, i64 = 3, u8 = 4, boolean = 5, i8 = 6 };
 
-inline constexpr int kDTypeCount = 6;
-inline constexpr int kDTypeSize[kDTypeCount] = {4, 8, 4, 8, 1, 1};
-inline constexpr const char* kDTypeName[kDTypeCount] = {"f32", "f64", "i32", "i64", "u8", "bool"};
+inline constexpr int kDTypeCount = 7;
+inline constexpr int kDTypeSize[kDTypeCount] = {4, 8, 4, 8, 1, 1, 1};
+inline constexpr const char* kDTypeName[kDTypeCount] = {"f32", "f64", "i32", "i64", "u8", "bool", "i8"};
 
 /// C++ type -> DType, for kernels templated over their element type. `bool` tensors hold bytes 0 or 1.
 template <class T>
@@ -23,6 +23,8 @@ template <>
 inline constexpr DType kDTypeOf<int64_t> = DType::i64;
 template <>
 inline constexpr DType kDTypeOf<uint8_t> = DType::u8;
+template <>
+inline constexpr DType kDTypeOf<int8_t> = DType::i8;
 template <>
 inline constexpr DType kDTypeOf<bool> = DType::boolean;
 

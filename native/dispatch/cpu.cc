@@ -47,9 +47,16 @@ Isa supported() {
   return v4 ? Isa::avx512 : Isa::avx2;
 }
 
+/// AVX-VNNI is a VEX encoding of what AVX512-VNNI brought; some processors have one, some the other, some both.
+bool has_byte_dot(Isa isa) {
+  if (isa == Isa::avx512) return has(cpuid(7, 0).c, 11);
+  return isa == Isa::avx2 && has(cpuid(7, 1).a, 4);
+}
+
 #else
 
 Isa supported() { return Isa::neon; }
+bool has_byte_dot(Isa) { return false; }
 
 #endif
 
@@ -77,6 +84,13 @@ bool built(Isa isa) {
 }
 
 }  // namespace
+
+bool has_feature(Isa isa, Feature feature) {
+  if (feature == Feature::none) return true;
+  const char* asked = std::getenv("CHAINRULE_FEATURES");
+  if (asked != nullptr && std::string(asked) == "none") return false;
+  return isa <= supported() && has_byte_dot(isa);
+}
 
 const char* isa_name(Isa isa) {
   switch (isa) {

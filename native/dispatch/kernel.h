@@ -8,14 +8,18 @@ namespace chainrule {
 
 enum class Isa : uint8_t { baseline = 0, avx2 = 1, avx512 = 2, neon = 3 };
 
+/// Instructions that some processors of a level have and others have not. A kernel that needs one takes the place of the plain one where
+/// the processor has it.
+enum class Feature : uint8_t { none = 0, byte_dot = 1 };  // byte_dot: AVX512-VNNI at the AVX-512 level, AVX-VNNI at AVX2
+
 using KernelFn = void (*)(Context& ctx, const Args& args);
 
 /// One kernel for one element type and one instruction set.
 ///
-/// `signature` gives each operand's dtype, inputs then '>' then outputs: T the kernel's own dtype, f d i l u b exactly f32 f64 i32 i64
-/// u8 bool, I i32 or i64, * any. "TT>T" is a binary op, "TI>T" a gather. A '~' at the end of a side repeats its last letter any number of
-/// times ("T~>T": cat). A '=' before an output says that it is read and updated in place ("T>=T": an optimizer step).
-/// `params` names the numeric parameters in order, separated by commas ("strideH,strideW"); "" when there are none.
+/// `signature` gives each operand's dtype, inputs then '>' then outputs: T the kernel's own dtype, f d i l u s b exactly f32 f64 i32 i64
+/// u8 i8 bool, I i32 or i64, * any. "TT>T" is a binary op, "TI>T" a gather. A '~' at the end of a side repeats its last letter any number
+/// of times ("T~>T": cat). A '=' before an output says that it is read and updated in place ("T>=T": an optimizer step). `params` names the
+/// numeric parameters in order, separated by commas ("strideH,strideW"); "" when there are none.
 struct Registration {
   const char* name;
   DType dtype;
@@ -23,6 +27,7 @@ struct Registration {
   const char* signature;
   const char* params;
   KernelFn run;
+  Feature needs = Feature::none;
 };
 
 /// A run of registrations; one pointer to it stands in the linker section.

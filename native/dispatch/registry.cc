@@ -1,6 +1,7 @@
 #include "dispatch/registry.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "dispatch/cpu.h"
 
@@ -28,12 +29,24 @@ Kernel make_kernel(const Registration& registration) {
   return {registration.name, registration.dtype, registration.run, signature.substr(0, arrow), outputs, params, count, in_place};
 }
 
+/// Adds the kernel. Of two with the same name and dtype, the one that needs a feature stays.
+void place(std::vector<Kernel>& found, const Registration& item) {
+  const auto same = [&](const Kernel& known) { return known.dtype == item.dtype && std::strcmp(known.name, item.name) == 0; };
+  const auto twin = std::find_if(found.begin(), found.end(), same);
+  if (twin == found.end()) {
+    found.push_back(make_kernel(item));
+  } else if (item.needs != Feature::none) {
+    *twin = make_kernel(item);
+  }
+}
+
 std::vector<Kernel> collect() {
   std::vector<Kernel> found;
   const Isa isa = active_isa();
   for (const KernelList** list = section_begin; list != section_end; ++list) {
     for (int i = 0; i < (*list)->count; ++i) {
-      if ((*list)->items[i].isa == isa) found.push_back(make_kernel((*list)->items[i]));
+      const Registration& item = (*list)->items[i];
+      if (item.isa == isa && has_feature(isa, item.needs)) place(found, item);
     }
   }
   return found;

@@ -33,6 +33,8 @@ bool matches(char letter, DType dtype, DType own) {
       return dtype == DType::i64;
     case 'u':
       return dtype == DType::u8;
+    case 's':
+      return dtype == DType::i8;
     case 'b':
       return dtype == DType::boolean;
     case 'I':

@@ -1,7 +1,7 @@
 #pragma once
-// Reductions in a fixed order, whatever the width of a register: element i of a block goes to virtual lane i % 16, lanes are folded by a
-// fixed tree, and so are blocks of 4096 elements. Sums have the same bits for any number of threads and on every instruction set, and an
-// error that grows with the logarithm of their length.
+// Reductions in a fixed order, whatever the width of a register: element i of a block goes to virtual lane i % 16 of one of a few groups
+// that take turns, groups and lanes are folded by a fixed tree, and so are blocks of 4096 elements. Sums have the same bits for any number
+// of threads and on every instruction set, and an error that grows with the logarithm of their length.
 #include "simd/vec.h"
 
 /// Stands after a lambda's parameters: its body becomes part of the loop that calls it.
@@ -98,13 +98,37 @@ CR_INLINE A fold_lanes(Lanes<A> all) {
   return Op::join(v, rotate_lanes<1>(v))[0];
 }
 
+/// How many groups of sixteen lanes a long sum has in flight, so that it does not wait for the additions before: as many as fit registers.
+template <class A>
+inline constexpr int kLaneGroups = sizeof(A) <= 4 ? 4 : 2;
+
 /// Joins body(i, m), the values of elements i..i+m-1, over begin..end-1: one vector, or at the end fewer than its lanes (m of them count).
-/// Op has identity<V>() and join(V, V).
-template <class Op, class A, class Body>
+/// Op has identity<V>() and join(V, V). `Groups` groups of sixteen lanes take turns; they are joined in a tree before what is left over.
+template <class Op, class A, int Groups = kLaneGroups<A>, class Body>
 CR_INLINE Lanes<A> reduce_range(int64_t begin, int64_t end, Body body) {
   constexpr int parts = Lanes<A>::kParts, lanes = kLanes<A>;
   Lanes<A> sum = identity_lanes<Op, A>();
   int64_t i = begin;
+  if (Groups > 1 && i + Groups * kVirtualLanes <= end) {
+    Lanes<A> group[Groups];
+#pragma GCC unroll 4
+    for (int g = 0; g < Groups; ++g) group[g] = sum;
+    for (; i + Groups * kVirtualLanes <= end; i += Groups * kVirtualLanes) {
+#pragma GCC unroll 4
+      for (int g = 0; g < Groups; ++g) {
+#pragma GCC unroll 8
+        for (int k = 0; k < parts; ++k) {
+          group[g].part[k] = Op::join(group[g].part[k], body(i + g * kVirtualLanes + k * lanes, static_cast<int64_t>(lanes)));
+        }
+      }
+    }
+#pragma GCC unroll 2
+    for (int half = Groups / 2; half > 0; half /= 2) {
+#pragma GCC unroll 2
+      for (int g = 0; g < half; ++g) group[g] = join_lanes<Op>(group[g], group[g + half]);
+    }
+    sum = group[0];
+  }
   for (; i + kVirtualLanes <= end; i += kVirtualLanes) {
 #pragma GCC unroll 8
     for (int k = 0; k < parts; ++k) sum.part[k] = Op::join(sum.part[k], body(i + k * lanes, static_cast<int64_t>(lanes)));
@@ -172,13 +196,13 @@ CR_INLINE Lanes<A> tree_total(const BlockTree<Op, A>& tree) {
 }
 
 /// Op over body(i, m) for 0..n-1 (see reduce_range): blocks of 4096, sixteen lanes in each, a tree above.
-template <class Op, class A, class Body>
+template <class Op, class A, int Groups = kLaneGroups<A>, class Body>
 CR_INLINE A reduce_each(int64_t n, Body body) {
-  if (n <= kBlockElements) return fold_lanes<Op, A>(reduce_range<Op, A>(0, n, body));
+  if (n <= kBlockElements) return fold_lanes<Op, A>(reduce_range<Op, A, Groups>(0, n, body));
   BlockTree<Op, A> tree;
   tree.pushed = 0;
   for (int64_t i = 0; i < n; i += kBlockElements) {
-    tree_push(tree, reduce_range<Op, A>(i, n - i < kBlockElements ? n : i + kBlockElements, body));
+    tree_push(tree, reduce_range<Op, A, Groups>(i, n - i < kBlockElements ? n : i + kBlockElements, body));
   }
   return fold_lanes<Op, A>(tree_total(tree));
 }
@@ -219,7 +243,7 @@ inline constexpr float kLowest<float> = -__builtin_inff();
 template <>
 inline constexpr double kLowest<double> = -__builtin_inf();
 
-/// NaN wins.
+/// NaN wins. It is b, the newer one, that is asked for it: the chain of joins is then one instruction long.
 struct JoinMax {
   template <class V>
   static V identity() {
@@ -227,7 +251,7 @@ struct JoinMax {
   }
   template <class V>
   static V join(V a, V b) {
-    return max(a, b);
+    return max(b, a);
   }
 };
 struct JoinMin {
@@ -237,7 +261,7 @@ struct JoinMin {
   }
   template <class V>
   static V join(V a, V b) {
-    return min(a, b);
+    return min(b, a);
   }
 };
 
@@ -246,33 +270,44 @@ template <class X>
 struct Two {
   X first, second;
 };
-/// Sums of both vectors that body(i, m) gives for 0..n-1, as reduce_each; Op is JoinSum.
+/// Sums of both vectors that body(i, m) gives for 0..n-1, as reduce_each; Op is JoinSum. Half as many groups for twice the sums.
 template <class A, class Body>
 CR_INLINE Two<Lanes<A>> sum_two_range(int64_t begin, int64_t end, Body body) {
-  constexpr int parts = Lanes<A>::kParts, lanes = kLanes<A>;
-  Two<Lanes<A>> sum = {{}, {}};
+  constexpr int parts = Lanes<A>::kParts, lanes = kLanes<A>, groups = kLaneGroups<A> / 2;
+  Two<Lanes<A>> sum[groups] = {};
   int64_t i = begin;
-  for (; i + kVirtualLanes <= end; i += kVirtualLanes) {
+  for (; i + groups * kVirtualLanes <= end; i += groups * kVirtualLanes) {
+#pragma GCC unroll 2
+    for (int g = 0; g < groups; ++g) {
 #pragma GCC unroll 8
-    for (int k = 0; k < parts; ++k) {
-      const Two<Vec<A>> value = body(i + k * lanes, static_cast<int64_t>(lanes));
-      sum.first.part[k] += value.first;
-      sum.second.part[k] += value.second;
+      for (int k = 0; k < parts; ++k) {
+        const Two<Vec<A>> value = body(i + g * kVirtualLanes + k * lanes, static_cast<int64_t>(lanes));
+        sum[g].first.part[k] += value.first;
+        sum[g].second.part[k] += value.second;
+      }
     }
   }
-#pragma GCC unroll 8
-  for (int k = 0; k < parts; ++k) {
-    const int64_t left = end - i - k * lanes;
-    if (left <= 0) break;
-    const Two<Vec<A>> value = body(i + k * lanes, left < lanes ? left : static_cast<int64_t>(lanes));
-    const auto counts = lanes_below<Vec<A>>(left);
-    sum.first.part[k] += select<Vec<A>>(counts, value.first, Vec<A>{});
-    sum.second.part[k] += select<Vec<A>>(counts, value.second, Vec<A>{});
+  if constexpr (groups == 2) {
+    sum[0] = {join_lanes<JoinSum>(sum[0].first, sum[1].first), join_lanes<JoinSum>(sum[0].second, sum[1].second)};
   }
-  return sum;
+  while (i < end) {
+#pragma GCC unroll 8
+    for (int k = 0; k < parts && i < end; ++k, i += lanes) {
+      const int64_t left = end - i;
+      const Two<Vec<A>> value = body(i, left < lanes ? left : static_cast<int64_t>(lanes));
+      const auto counts = lanes_below<Vec<A>>(left);
+      sum[0].first.part[k] += select<Vec<A>>(counts, value.first, Vec<A>{});
+      sum[0].second.part[k] += select<Vec<A>>(counts, value.second, Vec<A>{});
+    }
+  }
+  return sum[0];
 }
 template <class A, class Body>
 CR_INLINE Two<A> sum_two(int64_t n, Body body) {
+  if (n <= kBlockElements) {
+    const Two<Lanes<A>> block = sum_two_range<A>(0, n, body);
+    return {fold_lanes<JoinSum, A>(block.first), fold_lanes<JoinSum, A>(block.second)};
+  }
   BlockTree<JoinSum, A> first, second;
   first.pushed = second.pushed = 0;
   for (int64_t i = 0; i < n; i += kBlockElements) {

@@ -27,8 +27,7 @@ CR_INLINE V num(double x) {
 /// x within [low, high]; NaN stays NaN.
 template <class V>
 CR_INLINE V limit(V x, double low, double high) {
-  x = x < num<V>(low) ? num<V>(low) : x;
-  return x > num<V>(high) ? num<V>(high) : x;
+  return at_most(at_least(x, num<V>(low)), num<V>(high));
 }
 
 /// c0 + c1 x + c2 x^2 + ..., by Horner's rule.
@@ -115,6 +114,19 @@ CR_INLINE IntVec<V> int_num(int64_t x) {
 template <class V>
 CR_INLINE V power_of_two(V rounded) {
   return bitcast<V>((bitcast<IntVec<V>>(rounded) + int_num<V>(kExponentBias<V>)) << kFractionBits<V>);
+}
+
+/// x 2^n for whole n and x near 1, rounded once: by an instruction or in two halves, so that results below the normal range are denormal
+/// and overflow gives infinity.
+template <class V>
+CR_INLINE V times_power_of_two(V x, V n) {
+#if defined(CR_HAS_SCALE)
+  return scale_by_two_to(x, n);
+#else
+  const V half = fma(n, num<V>(0.5), num<V>(kRounder<V>));
+  const V rest = (n - (half - num<V>(kRounder<V>))) + num<V>(kRounder<V>);
+  return x * power_of_two(half) * power_of_two(rest);
+#endif
 }
 
 }  // namespace chainrule::CR_ISA

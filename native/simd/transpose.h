@@ -1,51 +1,75 @@
 #pragma once
-// Transposition in registers.
+// Copies between a matrix and its transpose, a square of registers at a time: for kernels that want the elements along an outer axis side
+// by side.
+#include "simd/lanes.h"
 #include "simd/shuffle.h"
 
 namespace chainrule::CR_ISA {
 
-/// Step `Left` of log2(lanes): row i and row i + lanes / 2 are interleaved. After all steps the square is transposed.
-template <int Left, class V, int N>
-CR_INLINE void interleave_rows(V (&rows)[N]) {
-  if constexpr (Left > 1) {
-    V next[N];
-#if defined(__clang__)
-#pragma unroll
-#else
-#pragma GCC unroll 16
-#endif
-    for (int i = 0; i < N / 2; ++i) {
-      next[2 * i] = zip_low(rows[i], rows[i + N / 2]);
-      next[2 * i + 1] = zip_high(rows[i], rows[i + N / 2]);
+/// One of the steps of transpose_square, and those after it: a template, so that the rows stay in registers from step to step.
+template <int Step, class V>
+CR_INLINE void mix_rows(V* v) {
+  constexpr int lanes = kLanes<Scalar<V>>;
+  if constexpr (Step < lanes) {
+    V mixed[lanes];
+#pragma GCC unroll 8
+    for (int i = 0; i < lanes / 2; ++i) {
+      mixed[2 * i] = zip_low(v[i], v[i + lanes / 2]);
+      mixed[2 * i + 1] = zip_high(v[i], v[i + lanes / 2]);
     }
-#if defined(__clang__)
-#pragma unroll
-#else
 #pragma GCC unroll 16
-#endif
-    for (int i = 0; i < N; ++i) rows[i] = next[i];
-    interleave_rows<Left / 2>(rows);
+    for (int i = 0; i < lanes; ++i) v[i] = mixed[i];
+    mix_rows<2 * Step>(v);
   }
 }
 
-/// A square of vectors, transposed: to[k * ld + j] = from[j * stride + k] for j, k < lanes.
+/// v becomes its transpose: log2(lanes) times the upper half of the rows is shuffled into the lower half.
+template <class V>
+CR_INLINE void transpose_square(V* v) {
+  mix_rows<1>(v);
+}
+
+/// to[c * to_stride + r] = from[r * from_stride + c] for r < rows, c < columns.
 template <class T>
-CR_INLINE void transpose_vectors(const T* from, int64_t stride, T* to, int64_t ld) {
-  constexpr int lanes = kLanes<T>;
-  Vec<T> rows[lanes];
-#if defined(__clang__)
-#pragma unroll
-#else
+void transpose_copy(const T* from, int64_t from_stride, int64_t rows, int64_t columns, T* to, int64_t to_stride) {
+  constexpr int64_t lanes = kLanes<T>;
+  const int64_t whole_rows = rows / lanes * lanes, whole_columns = columns / lanes * lanes;
+  for (int64_t r = 0; r < whole_rows; r += lanes) {
+    for (int64_t c = 0; c < whole_columns; c += lanes) {
+      Vec<T> square[lanes];
 #pragma GCC unroll 16
-#endif
-  for (int j = 0; j < lanes; ++j) rows[j] = load(from + j * stride);
-  interleave_rows<lanes>(rows);
-#if defined(__clang__)
-#pragma unroll
-#else
+      for (int i = 0; i < lanes; ++i) square[i] = load(from + (r + i) * from_stride + c);
+      transpose_square(square);
 #pragma GCC unroll 16
-#endif
-  for (int k = 0; k < lanes; ++k) store(to + k * ld, rows[k]);
+      for (int i = 0; i < lanes; ++i) store(to + (c + i) * to_stride + r, square[i]);
+    }
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t c = r < whole_rows ? whole_columns : 0; c < columns; ++c) to[c * to_stride + r] = from[r * from_stride + c];
+  }
+}
+
+/// Rows that are copied together: a cache line of what lies side by side.
+inline constexpr int64_t kRowGroup = 16;
+
+/// Elements between copied rows of n: cache lines of neighbours fall into different sets.
+CR_INLINE int64_t row_pitch(int64_t n) { return (n + 15) / 16 * 16 + 16; }
+
+/// `rows` <= kRowGroup rows of n elements, `step` apart in x, one after the other at `pitch`; rows begin `next` elements apart in x.
+template <class T>
+CR_INLINE void gather_rows(const T* x, int64_t next, int64_t step, int64_t rows, int64_t n, T* copy, int64_t pitch) {
+  if (next == 1 && rows > 1) return transpose_copy(x, step, n, rows, copy, pitch);
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t i = 0; i < n; ++i) copy[r * pitch + i] = x[r * next + i * step];
+  }
+}
+/// The way back.
+template <class T>
+CR_INLINE void scatter_rows(const T* copy, int64_t pitch, int64_t rows, int64_t n, T* y, int64_t next, int64_t step) {
+  if (next == 1 && rows > 1) return transpose_copy(copy, pitch, rows, n, y, step);
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t i = 0; i < n; ++i) y[r * next + i * step] = copy[r * pitch + i];
+  }
 }
 
 }  // namespace chainrule::CR_ISA

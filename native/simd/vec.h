@@ -277,16 +277,69 @@ CR_INLINE VF trunc(VF x) { return (VF)_mm_round_ps((__m128)x, 0x0b); }
 CR_INLINE VD trunc(VD x) { return (VD)_mm_round_pd((__m128d)x, 0x0b); }
 #endif
 
-/// Larger of two, lane by lane; NaN if either is NaN.
+/// Larger of two, lane by lane; NaN if either is NaN (a if it is, else b), b of equals.
 template <class V>
 CR_INLINE V max(V a, V b) {
   return select<V>((a > b) | (a != a), a, b);
 }
-/// Smaller of two, lane by lane; NaN if either is NaN.
+/// Smaller of two, lane by lane; NaN if either is NaN (a if it is, else b), b of equals.
 template <class V>
 CR_INLINE V min(V a, V b) {
   return select<V>((a < b) | (a != a), a, b);
 }
+/// x where it is not below `low`; NaN stays NaN.
+template <class V>
+CR_INLINE V at_least(V x, V low) {
+  return x < low ? low : x;
+}
+/// x where it is not above `high`; NaN stays NaN.
+template <class V>
+CR_INLINE V at_most(V x, V high) {
+  return x > high ? high : x;
+}
+// The same in fewer instructions: x86's maximum is b of equals and when there is a NaN.
+#if defined(__AVX512F__)
+CR_INLINE VF max(VF a, VF b) {
+  return (VF)_mm512_mask_max_ps((__m512)a, _mm512_cmp_ps_mask((__m512)a, (__m512)a, _CMP_ORD_Q), (__m512)a, (__m512)b);
+}
+CR_INLINE VD max(VD a, VD b) {
+  return (VD)_mm512_mask_max_pd((__m512d)a, _mm512_cmp_pd_mask((__m512d)a, (__m512d)a, _CMP_ORD_Q), (__m512d)a, (__m512d)b);
+}
+CR_INLINE VF min(VF a, VF b) {
+  return (VF)_mm512_mask_min_ps((__m512)a, _mm512_cmp_ps_mask((__m512)a, (__m512)a, _CMP_ORD_Q), (__m512)a, (__m512)b);
+}
+CR_INLINE VD min(VD a, VD b) {
+  return (VD)_mm512_mask_min_pd((__m512d)a, _mm512_cmp_pd_mask((__m512d)a, (__m512d)a, _CMP_ORD_Q), (__m512d)a, (__m512d)b);
+}
+CR_INLINE VF at_least(VF x, VF low) { return (VF)_mm512_maskz_max_ps(0xffff, (__m512)low, (__m512)x); }
+CR_INLINE VD at_least(VD x, VD low) { return (VD)_mm512_maskz_max_pd(0xff, (__m512d)low, (__m512d)x); }
+CR_INLINE VF at_most(VF x, VF high) { return (VF)_mm512_maskz_min_ps(0xffff, (__m512)high, (__m512)x); }
+CR_INLINE VD at_most(VD x, VD high) { return (VD)_mm512_maskz_min_pd(0xff, (__m512d)high, (__m512d)x); }
+#elif defined(__AVX2__)
+CR_INLINE VF at_least(VF x, VF low) { return (VF)_mm256_max_ps((__m256)low, (__m256)x); }
+CR_INLINE VD at_least(VD x, VD low) { return (VD)_mm256_max_pd((__m256d)low, (__m256d)x); }
+CR_INLINE VF at_most(VF x, VF high) { return (VF)_mm256_min_ps((__m256)high, (__m256)x); }
+CR_INLINE VD at_most(VD x, VD high) { return (VD)_mm256_min_pd((__m256d)high, (__m256d)x); }
+CR_INLINE VF max(VF a, VF b) {
+  return (VF)_mm256_blendv_ps(_mm256_max_ps((__m256)a, (__m256)b), (__m256)a, _mm256_cmp_ps((__m256)a, (__m256)a, _CMP_UNORD_Q));
+}
+CR_INLINE VD max(VD a, VD b) {
+  return (VD)_mm256_blendv_pd(_mm256_max_pd((__m256d)a, (__m256d)b), (__m256d)a, _mm256_cmp_pd((__m256d)a, (__m256d)a, _CMP_UNORD_Q));
+}
+CR_INLINE VF min(VF a, VF b) {
+  return (VF)_mm256_blendv_ps(_mm256_min_ps((__m256)a, (__m256)b), (__m256)a, _mm256_cmp_ps((__m256)a, (__m256)a, _CMP_UNORD_Q));
+}
+CR_INLINE VD min(VD a, VD b) {
+  return (VD)_mm256_blendv_pd(_mm256_min_pd((__m256d)a, (__m256d)b), (__m256d)a, _mm256_cmp_pd((__m256d)a, (__m256d)a, _CMP_UNORD_Q));
+}
+#endif
+
+#if defined(__AVX512F__)
+#define CR_HAS_SCALE 1
+/// x 2^n for whole n, rounded once.
+CR_INLINE VF scale_by_two_to(VF x, VF n) { return (VF)_mm512_maskz_scalef_ps(0xffff, (__m512)x, (__m512)n); }
+CR_INLINE VD scale_by_two_to(VD x, VD n) { return (VD)_mm512_maskz_scalef_pd(0xff, (__m512d)x, (__m512d)n); }
+#endif
 
 // Scalar forms of the same names, so that a functor templated over V also works on one element.
 CR_INLINE float fma(float a, float b, float c) {

@@ -1,14 +1,14 @@
 import { DTypeError, show } from '../errors.js';
 
 /** Element types. Codes (their positions here) are those of native/core/dtype.h. */
-export const dtypes = ['f32', 'f64', 'i32', 'i64', 'u8', 'bool'] as const;
+export const dtypes = ['f32', 'f64', 'i32', 'i64', 'u8', 'bool', 'i8'] as const;
 export type DType = (typeof dtypes)[number];
 
 /** Position of each dtype in `dtypes`: its code in commands. */
-export const dtypeCode: Readonly<Record<DType, number>> = { f32: 0, f64: 1, i32: 2, i64: 3, u8: 4, bool: 5 };
+export const dtypeCode: Readonly<Record<DType, number>> = { f32: 0, f64: 1, i32: 2, i64: 3, u8: 4, bool: 5, i8: 6 };
 
 /** Bytes per element. */
-export const itemSize: Readonly<Record<DType, number>> = { f32: 4, f64: 8, i32: 4, i64: 8, u8: 1, bool: 1 };
+export const itemSize: Readonly<Record<DType, number>> = { f32: 4, f64: 8, i32: 4, i64: 8, u8: 1, bool: 1, i8: 1 };
 
 /** The typed arrays that hold tensor data on the JavaScript side; bool is bytes 0 and 1. */
 export interface DataArrays {
@@ -18,6 +18,7 @@ export interface DataArrays {
   i64: BigInt64Array;
   u8: Uint8Array;
   bool: Uint8Array;
+  i8: Int8Array;
 }
 export type DataArray = DataArrays[DType];
 
@@ -32,6 +33,8 @@ export function dataArray(dtype: DType, count: number): DataArray {
       return new Int32Array(count);
     case 'i64':
       return new BigInt64Array(count);
+    case 'i8':
+      return new Int8Array(count);
     case 'u8':
     case 'bool':
       return new Uint8Array(count);
@@ -42,10 +45,14 @@ export function isFloating(dtype: DType): boolean {
   return dtype === 'f32' || dtype === 'f64';
 }
 
-const rank: Readonly<Record<DType, number>> = { bool: 0, u8: 1, i32: 2, i64: 3, f32: 4, f64: 5 };
+const rank: Readonly<Record<DType, number>> = { bool: 0, u8: 1, i8: 1, i32: 2, i64: 3, f32: 4, f64: 5 };
 
-/** The dtype of an operation on `a` and `b`: the later of the two in bool < u8 < i32 < i64 < f32 < f64 (PyTorch's rule for these types). */
+/**
+ * The dtype of an operation on `a` and `b`: the later of the two in bool < u8, i8 < i32 < i64 < f32 < f64 (PyTorch's rule for these types). u8 with i8 gives
+ * i32, the smallest that holds both (PyTorch's is i16).
+ */
 export function promote(a: DType, b: DType): DType {
+  if (a !== b && rank[a] === rank[b]) return 'i32';
   return rank[a] >= rank[b] ? a : b;
 }
 

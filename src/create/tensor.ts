@@ -69,5 +69,6 @@ function dtypeOfArray(values: ArrayLike<number> | DataArray): DType {
   if (values instanceof Int32Array) return 'i32';
   if (values instanceof BigInt64Array) return 'i64';
   if (values instanceof Uint8Array) return 'u8';
+  if (values instanceof Int8Array) return 'i8';
   return 'f32';
 }

@@ -13,14 +13,14 @@ import { bf16ToF32, f16ToF32 } from './widen.js';
 export type NamedTensors = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;
 
 export interface LoadSafetensorsOptions {
-  /** Whether F16 and BF16 become f32 and I8, I16 and U16 become i32, which loses nothing; without it such a file is refused. */
+  /** Whether F16 and BF16 become f32 and I8, I16 and U16 become i32, which loses nothing. Without it I8 stays i8, and files with the others are refused. */
   readonly widen?: boolean;
 }
 
-const fileDType: Readonly<Record<DType, FileDType>> = { f32: 'F32', f64: 'F64', i32: 'I32', i64: 'I64', u8: 'U8', bool: 'BOOL' };
+const fileDType: Readonly<Record<DType, FileDType>> = { f32: 'F32', f64: 'F64', i32: 'I32', i64: 'I64', u8: 'U8', i8: 'I8', bool: 'BOOL' };
 
 /** Largest alignment first, as the reference writer orders its tensors. */
-const writeOrder: readonly DType[] = ['i64', 'f64', 'f32', 'i32', 'u8', 'bool'];
+const writeOrder: readonly DType[] = ['i64', 'f64', 'f32', 'i32', 'u8', 'i8', 'bool'];
 
 /**
  * The tensors of a safetensors file by name, in the file's order: `model.loadStateDict(await loadSafetensors(path))`. Everything is checked before memory is
@@ -35,7 +35,7 @@ export async function loadSafetensors(path: string, options: LoadSafetensorsOpti
     try {
       for (const entry of header.entries) {
         const bytes = await readBytes('loadSafetensors', file, start + entry.begin, entry.bytes);
-        tensors.set(entry.name, fromArray(...decoded(entry, bytes)));
+        tensors.set(entry.name, fromArray(...decoded(entry, bytes, options.widen === true)));
       }
     } catch (error) {
       for (const t of tensors.values()) t.dispose();
@@ -96,7 +96,11 @@ function checkSupported({ name, dtype, shape }: FileEntry, { widen = false }: Lo
 }
 
 /** What fromArray takes. */
-function decoded({ dtype, shape }: FileEntry, { buffer }: Uint8Array<ArrayBuffer>): [DataArray, readonly number[], { dtype: DType }] {
+function decoded(
+  { dtype, shape }: FileEntry,
+  { buffer }: Uint8Array<ArrayBuffer>,
+  widen: boolean,
+): [DataArray, readonly number[], { dtype: DType }] {
   switch (dtype) {
     case 'F32':
       return [new Float32Array(buffer), shape, { dtype: 'f32' }];
@@ -115,7 +119,7 @@ function decoded({ dtype, shape }: FileEntry, { buffer }: Uint8Array<ArrayBuffer
     case 'F16':
       return [f16ToF32(new Uint16Array(buffer)), shape, { dtype: 'f32' }];
     case 'I8':
-      return [Int32Array.from(new Int8Array(buffer)), shape, { dtype: 'i32' }];
+      return widen ? [Int32Array.from(new Int8Array(buffer)), shape, { dtype: 'i32' }] : [new Int8Array(buffer), shape, { dtype: 'i8' }];
     case 'I16':
       return [Int32Array.from(new Int16Array(buffer)), shape, { dtype: 'i32' }];
     case 'U16':

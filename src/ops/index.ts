@@ -33,6 +33,8 @@ export { to } from './elementwise/cast.js';
 // linalg
 export { linear } from './linalg/linear.js';
 export { matmul } from './linalg/matmul.js';
+export { quantize, type Quantized } from './linalg/quantize.js';
+export { quantizedLinear } from './linalg/quantized-linear.js';
 
 // attention
 export { scaledDotProductAttention, type AttentionOptions } from './attention/scaled-dot-product-attention.js';

@@ -220,5 +220,6 @@ function asDataArray(data: ArrayLike<number> | DataArray, dtype: DType): DataArr
   if (dtype === 'f64') return data instanceof Float64Array ? data : Float64Array.from(data as ArrayLike<number>, Number);
   if (dtype === 'i32') return data instanceof Int32Array ? data : Int32Array.from(data as ArrayLike<number>, Number);
   if (dtype === 'u8') return data instanceof Uint8Array ? data : Uint8Array.from(data as ArrayLike<number>, Number);
+  if (dtype === 'i8') return data instanceof Int8Array ? data : Int8Array.from(data as ArrayLike<number>, Number);
   return data instanceof BigInt64Array ? data : BigInt64Array.from(data as ArrayLike<number>, (v) => BigInt(Math.trunc(Number(v))));
 }

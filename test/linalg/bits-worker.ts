@@ -1,6 +1,19 @@
 /** Prints the instruction set and a hash of the bits of many products of random numbers; run by bits.test.ts in processes of their own. */
 import { createHash } from 'node:crypto';
-import { backward, conv2d, engine, fromArray, linear, matmul, scope, transpose, type DType, type Tensor } from '../../src/index.js';
+import {
+  backward,
+  conv2d,
+  engine,
+  fromArray,
+  linear,
+  matmul,
+  quantize,
+  quantizedLinear,
+  scope,
+  transpose,
+  type DType,
+  type Tensor,
+} from '../../src/index.js';
 import { Integers } from '../helpers/integers.js';
 
 const draw = new Integers(11);
@@ -51,5 +64,16 @@ for (const dtype of ['f32', 'f64'] as const) {
       mix(b.grad);
     });
   }
+}
+for (const [m, k, n] of [
+  [1, 1000, 70],
+  [3, 500, 33],
+  [64, 784, 256],
+  [130, 1201, 97],
+] as const) {
+  scope(() => {
+    const { values, scale } = quantize(random([n, k], 'f32'));
+    mix(quantizedLinear(random([m, k], 'f32'), values, scale, random([n], 'f32')));
+  });
 }
 process.stdout.write(JSON.stringify({ isa: engine.stats().isa, hash: hash.digest('hex') }));

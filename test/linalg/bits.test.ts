@@ -28,3 +28,8 @@ test.runIf(engine.stats().isa === 'avx512')(
   },
   120_000,
 );
+
+test('products of int8 have the same bits without the instruction for them', () => {
+  const [plain, best] = [run({ CHAINRULE_FEATURES: 'none' }), run({})];
+  expect(plain.hash).toBe(best.hash);
+}, 120_000);

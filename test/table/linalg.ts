@@ -1,4 +1,4 @@
-import { linear, matmul, tensor, zeros } from '../../src/index.js';
+import { linear, matmul, quantize, quantizedLinear, tensor, zeros } from '../../src/index.js';
 import { at, build, type Nd } from '../helpers/nd.js';
 import { row } from './row.js';
 
@@ -30,6 +30,31 @@ function naiveLinear(x: Nd, weight: Nd, bias?: Nd): Nd {
     let sum = bias === undefined ? 0 : at(bias, [o]);
     for (let q = 0; q < k; q++) sum += at(x, [...index.slice(0, -1), q]) * at(weight, [o, q]);
     return sum;
+  });
+}
+
+/** Rows of x in whole numbers and their scales, as quantize makes them: in f32. */
+function naiveQuantize(x: Nd): [Nd, Nd] {
+  const k = x.shape.at(-1) ?? 1;
+  const largest = build(x.shape.slice(0, -1), (index) => {
+    let most = 0;
+    for (let q = 0; q < k; q++) most = Math.max(most, Math.abs(at(x, [...index, q])));
+    return most;
+  });
+  const values = build(x.shape, (index) => {
+    const scaled = Math.fround(at(x, index) * Math.fround(127 / at(largest, index.slice(0, -1))));
+    const low = Math.floor(scaled);
+    return scaled - low === 0.5 ? low + (low & 1) : Math.round(scaled);
+  });
+  return [values, { shape: largest.shape, data: largest.data.map((v) => Math.fround(v / 127)) }];
+}
+
+function naiveQuantizedLinear(x: Nd, weight: Nd, scale: Nd, bias?: Nd): Nd {
+  const [values, steps] = naiveQuantize(x);
+  const plain = naiveLinear(values, weight);
+  return build(plain.shape, (index) => {
+    const o = index.at(-1) ?? 0;
+    return at(plain, index) * at(steps, index.slice(0, -1)) * at(scale, [o]) + (bias === undefined ? 0 : at(bias, [o]));
   });
 }
 
@@ -137,6 +162,69 @@ export const linalg = [
       { call: () => linear(zeros([2, 3], { dtype: 'i32' }), zeros([4, 3])), message: /linear: x must be floating, got i32 \[2,3\]/ },
     ],
     bench: [{ shapes: [[64, 784], [256, 784], [256]] }],
+    flops: ([x, weight]) => 2 * (x ?? []).reduce((p, q) => p * q, 1) * (weight?.[0] ?? 1),
+  }),
+  row({
+    name: 'quantize',
+    call: ([x]) => {
+      const { values, scale } = quantize(x!);
+      return [values, scale];
+    },
+    naive: ([x]) => naiveQuantize(x!),
+    cases: [{ shapes: [[5, 7]] }, { shapes: [[2, 3, 70]] }, { shapes: [[33]] }, { shapes: [[0, 4]] }, { shapes: [[1, 1]] }],
+    dtypes: ['f32'],
+    gradients: [],
+    torch: { none: 'torch.quantize_per_channel takes the scales; max |x| / 127 is one of several observers' },
+    rejects: [
+      { call: () => quantize(zeros([2, 3], { dtype: 'f64' })), message: /quantize: x must be f32, got f64 \[2,3\]; convert it with to/ },
+      { call: () => quantize(tensor(1)), message: /quantize: x \[\] must have at least one axis/ },
+    ],
+    bench: [{ shapes: [[1024, 1024]] }],
+  }),
+  row({
+    name: 'quantizedLinear',
+    ops: ['quantizedLinear', 'quantizedLinearNoBias'],
+    call: ([x, weight, scale, bias]) => quantizedLinear(x!, weight!, scale!, bias),
+    naive: ([x, weight, scale, bias]) => naiveQuantizedLinear(x!, weight!, scale!, bias),
+    cases: [
+      { shapes: [[3, 4], [5, 4], [5], [5]] },
+      { shapes: [[70], [9, 70], [9]] },
+      { shapes: [[2, 6, 67], [35, 67], [35]] },
+      { shapes: [[0, 4], [5, 4], [5], [5]] },
+      { shapes: [[4, 0], [5, 0], [5], [5]] },
+    ],
+    inputs: [
+      { low: -2, high: 2 },
+      { low: -127, high: 128, dtype: 'i8' },
+      { low: 0.01, high: 0.02, dtype: 'f32' },
+      { low: -1, high: 1, dtype: 'f32' },
+    ],
+    dtypes: ['f32'],
+    gradients: [],
+    torch: { none: 'torch.nn.quantized.dynamic.Linear quantises x with one scale for all rows' },
+    rejects: [
+      {
+        call: () => quantizedLinear(zeros([2, 3]), zeros([4, 3]), zeros([4])),
+        message: /quantizedLinear: weight must be i8, got f32 \[4,3\]; make it with quantize\(weight\)/,
+      },
+      {
+        call: () => quantizedLinear(zeros([2, 3], { dtype: 'f64' }), zeros([4, 3], { dtype: 'i8' }), zeros([4])),
+        message: /quantizedLinear: x must be f32, got f64 \[2,3\]/,
+      },
+      {
+        call: () => quantizedLinear(zeros([2, 3]), zeros([4, 5], { dtype: 'i8' }), zeros([4])),
+        message: /quantizedLinear: x \[2,3\] and weight \[4,5\] do not agree on in \(3 vs 5\)/,
+      },
+      {
+        call: () => quantizedLinear(zeros([2, 3]), zeros([4, 3], { dtype: 'i8' }), zeros([3])),
+        message: /quantizedLinear: scale f32 \[3\] must be f32 \[4\]/,
+      },
+      {
+        call: () => quantizedLinear(zeros([2, 3]), zeros([4, 3], { dtype: 'i8' }), zeros([4]), zeros([5])),
+        message: /quantizedLinear: bias f32 \[5\] must be f32 \[4\]/,
+      },
+    ],
+    bench: [{ shapes: [[64, 1024], [1024, 1024], [1024]] }],
     flops: ([x, weight]) => 2 * (x ?? []).reduce((p, q) => p * q, 1) * (weight?.[0] ?? 1),
   }),
 ];

@@ -24,16 +24,23 @@ CR_INLINE void soften(T* scores, int64_t keys, int64_t queries, const Running<T>
   using V = Vec<T>;
   for (int64_t i = 0; i < queries; i += kLanes<T>) {
     const V before = first ? splat<V>(kMinusInfinity<T>) : load(run.largest + i);
-    V largest = before;
-    for (int64_t k = 0; k < keys; ++k) {
-      const V score = load(scores + k * kGroup<T> + i);
-      largest = score > largest ? score : largest;
+    V even = before, odd = before;  // two chains; a maximum does not depend on the order
+    int64_t k2 = 0;
+    for (; k2 + 2 <= keys; k2 += 2) {
+      const V one = load(scores + k2 * kGroup<T> + i), other = load(scores + (k2 + 1) * kGroup<T> + i);
+      even = one > even ? one : even;
+      odd = other > odd ? other : odd;
     }
+    if (k2 < keys) {
+      const V last = load(scores + k2 * kGroup<T> + i);
+      even = last > even ? last : even;
+    }
+    const V largest = odd > even ? odd : even;
     const V base = largest == splat<V>(kMinusInfinity<T>) ? V{} : largest;  // nothing but masked keys: exp(-inf - 0) = 0
     V sum = {};
     for (int64_t k = 0; k < keys; ++k) {
       T* at = scores + k * kGroup<T> + i;
-      const V weight = exp_flushed(load(at) - base);
+      const V weight = exp2_flushed(load(at) - base);
       sum += weight;
       store(at, weight);
     }
@@ -42,7 +49,7 @@ CR_INLINE void soften(T* scores, int64_t keys, int64_t queries, const Running<T>
       store(run.sum + i, sum);
       continue;
     }
-    const V shrink = exp_flushed(before - base);
+    const V shrink = exp2_flushed(before - base);
     store(run.sum + i, fma(load(run.sum + i), shrink, sum));
     if (!any(shrink != splat<V>(1))) continue;
     for (int64_t d = 0; d < width; ++d) {
@@ -74,21 +81,18 @@ struct ForwardScratch {
   }
 };
 
-/// Divides by the sums and writes the rows of a group. A query without any key has zeros and a logarithm of 0.
+/// Divides by the sums and writes the rows of a group. lse is the logarithm, to base 2, of the sum of
+/// all exponentials; a query without any key has zeros and a logarithm of 0.
 template <class T>
 CR_INLINE void finish(const Attention<T>& a, const Running<T>& run, int64_t queries, T* y, T* lse) {
   using V = Vec<T>;
   for (int64_t i = 0; i < queries; i += kLanes<T>) {
     const V sum = load(run.sum + i);
     const auto none = sum == V{};
-    const V inverse = select<V>(none, V{}, splat<V>(1) / sum);
-    for (int64_t d = 0; d < a.width; ++d) {
-      T* at = run.mixed + d * kGroup<T> + i;
-      store(at, load(at) * inverse);
-    }
-    store_some(lse + i, select<V>(none, V{}, load(run.largest + i) + log(sum)), min_of(kLanes<T>, queries - i));
+    store(run.sum + i, select<V>(none, V{}, splat<V>(1) / sum));
+    store_some(lse + i, select<V>(none, V{}, load(run.largest + i) + log2(sum)), min_of(kLanes<T>, queries - i));
   }
-  unpack_group(run.mixed, queries, a.width, y);
+  unpack_group(run.mixed, run.sum, queries, a.width, y);
 }
 
 /// One tile of queries, from `first` on.
@@ -98,7 +102,7 @@ void attend(const Attention<T>& a, int64_t head, int64_t first, T* y, T* lse, co
   const auto query = matrix_of(a, a.query, head), key = matrix_of(a, a.key, head), value = matrix_of(a, a.value, head);
   for (int64_t g = 0; g * kGroup<T> < count; ++g) {
     const int64_t at = g * kGroup<T>;
-    pack_group({query.data + (first + at) * query.row, query.row, query.col}, min_of(kGroup<T>, count - at), a.depth, a.scale,
+    pack_group({query.data + (first + at) * query.row, query.row, query.col}, min_of(kGroup<T>, count - at), a.depth, a.scale2,
                buffer.group(a, g).query);
   }
   for (int64_t k0 = 0; k0 < a.keys; k0 += kKeyTile) {
@@ -111,7 +115,8 @@ void attend(const Attention<T>& a, int64_t head, int64_t first, T* y, T* lse, co
       const int64_t visible = visible_keys<T>(a.causal, from, k0, keys);
       if (visible == 0) continue;
       const TilePlace at{head, from, k0, queries, visible, kGroup<T>};
-      multiply_all(visible, queries, TileArgs<T>{a.depth, k.data, k.row, k.col, run.query, kGroup<T>, buffer.scores, kGroup<T>, false});
+      multiply_visible(keys_of_both<T>(a.causal, from, k0, visible), visible, queries,
+                       TileArgs<T>{a.depth, k.data, k.row, k.col, run.query, kGroup<T>, buffer.scores, kGroup<T>, false});
       mask_scores(a, at, buffer.scores, buffer.extra);
       soften(buffer.scores, visible, queries, run, a.width, k0 == 0);
       if (a.dropping.p > 0) {

@@ -72,7 +72,7 @@ QueryTile<T> prepare_queries(const Gradient<T>& grad, int64_t head, int64_t firs
   const auto query = matrix_of(a, a.query, head), g = matrix_of(a, grad.g, head);
   for (int64_t at = 0; at < count; at += kGroup<T>) {
     const int64_t queries = min_of(kGroup<T>, count - at);
-    pack_group({query.data + (first + at) * query.row, query.row, query.col}, queries, a.depth, a.scale, buffer.query + at * a.depth);
+    pack_group({query.data + (first + at) * query.row, query.row, query.col}, queries, a.depth, a.scale2, buffer.query + at * a.depth);
     pack_group({g.data + (first + at) * g.row, g.row, g.col}, queries, a.width, T{1}, buffer.g + at * a.width);
   }
   for (int64_t i = 0; i < kGradTile<T>; ++i) {
@@ -96,7 +96,7 @@ CR_INLINE void slope(const Attention<T>& a, const TilePlace& at, const T* lse, c
     const V level = load(lse + i), mean = load(delta + i);
     for (int64_t k = 0; k < at.keys; ++k) {
       T *p = weights + k * at.stride + i, *s = slopes + k * at.stride + i;
-      const V weight = exp_flushed(load(p) - level);
+      const V weight = exp2_flushed(load(p) - level);
       V gain = load(s);
       V kept = weight;
       if constexpr (Dropped) {
@@ -116,8 +116,8 @@ void group_slopes(const Gradient<T>& grad, const TilePlace& at, const Matrix<con
                   bool with_dquery, const GradScratch<T>& buffer) {
   const Attention<T>& a = grad.forward;
   T *weights = buffer.weights + offset, *slopes = buffer.slopes + offset;
-  multiply_all(at.keys, at.queries,
-               TileArgs<T>{a.depth, key.data, key.row, key.col, buffer.query + offset * a.depth, kGroup<T>, weights, at.stride, false});
+  multiply_visible(keys_of_both<T>(a.causal, at.query, at.key, at.keys), at.keys, at.queries,
+                   TileArgs<T>{a.depth, key.data, key.row, key.col, buffer.query + offset * a.depth, kGroup<T>, weights, at.stride, false});
   multiply_all(at.keys, at.queries,
                TileArgs<T>{a.width, value.data, value.row, value.col, buffer.g + offset * a.width, kGroup<T>, slopes, at.stride, false});
   mask_scores(a, at, weights, buffer.extra);
@@ -173,9 +173,11 @@ void grad_tile(const Gradient<T>& grad, const QueryTile<T>& tile, int64_t k0, in
 template <class T>
 void write_dquery(const Gradient<T>& grad, const QueryTile<T>& tile, const GradScratch<T>& buffer) {
   const int64_t depth = grad.forward.depth;
+  alignas(64) T ones[kGroup<T>];
+  for (int64_t i = 0; i < kGroup<T>; ++i) ones[i] = T{1};
   T* to = grad.dquery + (tile.head * grad.forward.queries + tile.first) * depth;
   for (int64_t at = 0; at < tile.count; at += kGroup<T>) {
-    unpack_group(buffer.dquery + at * depth, min_of(kGroup<T>, tile.count - at), depth, to + at * depth);
+    unpack_group(buffer.dquery + at * depth, ones, min_of(kGroup<T>, tile.count - at), depth, to + at * depth);
   }
 }
 

@@ -20,16 +20,18 @@ CR_INLINE T mask_value(const Mask& mask, int64_t offset) {
   return static_cast<const T*>(mask.at.data)[offset];
 }
 
-/// Adds the mask to the scores: its own values, or minus infinity where it is false. `buffer` has kKeyTile * kGroup elements.
+/// Adds the mask to the scores, which are exponents of two: its own values, or minus infinity where it is false. `buffer` has kKeyTile *
+/// kGroup elements.
 template <class T>
 void add_mask(const Attention<T>& a, const TilePlace& at, T* scores, T* buffer) {
   const Mask& mask = a.mask;
+  const Vec<T> log2e = num<Vec<T>>(kLog2E);
   const int64_t first = head_offset(a.batch, a.rank, mask.at, at.head) + at.query * mask.at.row + at.key * mask.at.col;
   if (mask.at.row == 0) {  // the same for all queries
     for (int64_t k = 0; k < at.keys; ++k) {
       const Vec<T> value = splat<Vec<T>>(mask_value<T>(mask, first + k * mask.at.col));
       T* line = scores + k * at.stride;
-      for (int64_t i = 0; i < at.queries; i += kLanes<T>) store(line + i, load(line + i) + value);
+      for (int64_t i = 0; i < at.queries; i += kLanes<T>) store(line + i, fma(value, log2e, load(line + i)));
     }
     return;
   }
@@ -47,7 +49,7 @@ void add_mask(const Attention<T>& a, const TilePlace& at, T* scores, T* buffer) 
   }
   for (int64_t k = 0; k < at.keys; ++k) {
     T* line = scores + k * at.stride;
-    for (int64_t i = 0; i < at.queries; i += kLanes<T>) store(line + i, load(line + i) + load(buffer + k * kGroup<T> + i));
+    for (int64_t i = 0; i < at.queries; i += kLanes<T>) store(line + i, fma(load(buffer + k * kGroup<T> + i), log2e, load(line + i)));
   }
 }
 

@@ -24,6 +24,8 @@ struct Matrix {
   int64_t row, col;
 };
 
+inline constexpr double kLog2E = 1.442695040888963407;
+
 struct Mask {
   HeadMatrix<const void> at;  // [queries, keys]
   bool present, boolean;
@@ -42,7 +44,8 @@ struct Attention {
   int64_t batch[kMaxRank];
   HeadMatrix<const T> query, key, value;
   Mask mask;
-  T scale;
+  T scale;   // of the scores
+  T scale2;  // the same times log2(e): scores are kept as exponents of two
   bool causal;
   Dropping dropping;
 };
@@ -98,6 +101,7 @@ CR_INLINE Attention<T> read_attention(const Args& args, const TensorView* in, co
     a.mask = {head_matrix<const void>(*mask, a.rank, a.batch, a.queries, a.keys), true, mask->dtype == DType::boolean};
   }
   a.scale = static_cast<T>(args.params[0]);
+  a.scale2 = static_cast<T>(args.params[0] * kLog2E);
   a.causal = args.params[1] != 0;
   const double p = args.params[4];
   a.dropping = {{static_cast<uint64_t>(args.params[2]), static_cast<uint64_t>(args.params[3])}, p, p < 1 ? 1 / (1 - p) : 0};

@@ -9,6 +9,7 @@
 #include "simd/exp.h"
 #include "simd/lanes.h"
 #include "simd/log.h"
+#include "simd/shuffle.h"
 
 namespace chainrule::CR_ISA {
 
@@ -38,21 +39,55 @@ CR_INLINE void multiply_all(int64_t rows, int64_t cols, const TileArgs<T>& args)
   }
 }
 
+/// A square of whole vectors turned: to[j * ld + i] = factor[j] * from[i * stride + j]. Each step interleaves row i with row i + n / 2;
+/// after log2(n) steps rows have become columns.
+template <class T>
+CR_INLINE void turn_square(const T* from, int64_t stride, Vec<T> factor, T* to, int64_t ld) {
+  constexpr int n = kLanes<T>;
+  Vec<T> rows[n];
+  CR_UNROLL for (int i = 0; i < n; ++i) rows[i] = load(from + i * stride) * factor;
+  CR_UNROLL for (int width = 1; width < n; width *= 2) {
+    Vec<T> mixed[n];
+    CR_UNROLL for (int i = 0; i < n / 2; ++i) {
+      mixed[2 * i] = zip_low(rows[i], rows[i + n / 2]);
+      mixed[2 * i + 1] = zip_high(rows[i], rows[i + n / 2]);
+    }
+    CR_UNROLL for (int i = 0; i < n; ++i) rows[i] = mixed[i];
+  }
+  CR_UNROLL for (int j = 0; j < n; ++j) store(to + j * ld, rows[j]);
+}
+
+/// to[j * ld + i] = factor(j) * from(i, j) for i < rows, j < cols. factor(j) gives the factors of kLanes columns.
+template <class T, class Factor>
+CR_INLINE void turn(const Matrix<const T>& from, int64_t rows, int64_t cols, Factor factor, T* to, int64_t ld) {
+  constexpr int64_t n = kLanes<T>;
+  const int64_t square_rows = from.col == 1 ? rows / n * n : 0, square_cols = cols / n * n;
+  for (int64_t j = 0; j < cols; j += n) {
+    const Vec<T> factors = factor(j);
+    if (j < square_cols) {
+      for (int64_t i = 0; i < square_rows; i += n) turn_square(from.data + i * from.row + j, from.row, factors, to + j * ld + i, ld);
+    }
+    for (int64_t i = j < square_cols ? square_rows : 0; i < rows; ++i) {
+      for (int64_t d = 0; d < min_of(n, cols - j); ++d) to[(j + d) * ld + i] = from.data[i * from.row + (j + d) * from.col] * factors[d];
+    }
+  }
+}
+
 /// to[d * kGroup + i] = scale * from(i, d) for a group of `count` queries; zeros behind them.
 template <class T>
 CR_INLINE void pack_group(const Matrix<const T>& from, int64_t count, int64_t depth, T scale, T* to) {
-  if (from.col == 1) {
-    pack_transposed(from.data, from.row, depth, count, to, kGroup<T>);
-  } else {
-    for (int64_t d = 0; d < depth; ++d) {
-      for (int64_t i = 0; i < count; ++i) to[d * kGroup<T> + i] = from.data[i * from.row + d * from.col];
-    }
+  turn(
+      from, count, depth, [=](int64_t) CR_INLINE_LAMBDA { return splat<Vec<T>>(scale); }, to, kGroup<T>);
+  for (int64_t d = 0; count < kGroup<T> && d < depth; ++d) {
+    for (int64_t i = count; i < kGroup<T>; ++i) to[d * kGroup<T> + i] = T{0};
   }
-  for (int64_t d = 0; d < depth; ++d) {
-    T* line = to + d * kGroup<T>;
-    for (int64_t i = count; i < kGroup<T>; ++i) line[i] = T{0};
-    for (int64_t i = 0; i < kGroup<T>; i += kLanes<T>) store(line + i, load(line + i) * splat<Vec<T>>(scale));
-  }
+}
+
+/// to(i, d) = factors[i] * from[d * kGroup + i] for a group of `count` queries, rows of `depth` one after the other.
+template <class T>
+CR_INLINE void unpack_group(const T* from, const T* factors, int64_t count, int64_t depth, T* to) {
+  turn(
+      Matrix<const T>{from, kGroup<T>, 1}, depth, count, [=](int64_t i) CR_INLINE_LAMBDA { return load(factors + i); }, to, depth);
 }
 
 /// Rows of key or value that are far apart would share few sets of the cache.
@@ -87,16 +122,30 @@ CR_INLINE Matrix<const T> whole_rows(const Matrix<const T>& m, int64_t first, in
   return {buffer, ld, 1};
 }
 
-/// to(i, d) = from[d * kGroup + i] for a group of `count` queries.
-template <class T>
-CR_INLINE void unpack_group(const T* from, int64_t count, int64_t depth, T* to) {
-  pack_transposed(from, kGroup<T>, count, depth, to, depth);
-}
-
 /// Keys of a tile that a group of queries can see: all, or in whole blocks up to the diagonal.
 template <class T>
 CR_INLINE int64_t visible_keys(bool causal, int64_t query, int64_t first, int64_t keys) {
   return causal ? max_of(0, min_of(keys, query + kGroup<T> - first)) : keys;
+}
+
+/// Scores of a group: C = A B with the keys down. Where the diagonal ends, the later half of a block of keys is seen by the later half of
+/// the queries alone: the rest of that block is not computed, and left for the causal mask to overwrite.
+template <class T>
+CR_INLINE void multiply_visible(int64_t both, int64_t keys, int64_t queries, const TileArgs<T>& args) {
+  constexpr int64_t half = kGroup<T> / 2;
+  multiply_all(min_of(both, keys), queries, args);
+  if (both >= keys || queries <= half) return;
+  TileArgs<T> late = args;
+  late.a += both * args.a_row;
+  late.b += half;
+  late.c += both * args.c_row + half;
+  multiply_all(keys - both, queries - half, late);
+}
+
+/// Keys of a tile that both halves of a group see.
+template <class T>
+CR_INLINE int64_t keys_of_both(bool causal, int64_t query, int64_t first, int64_t keys) {
+  return causal ? min_of(keys, query + kGroup<T> / 2 - first) : keys;
 }
 
 }  // namespace chainrule::CR_ISA

@@ -132,6 +132,16 @@ CR_INLINE void copy_planes(const Planes& p, const TensorView& x, int64_t image, 
   }
 }
 
+/// A square of vectors: to[k * ld + j] = from[j * stride + k] for j, k < lanes.
+template <class T>
+CR_INLINE void transpose_vectors(const T* from, int64_t stride, T* to, int64_t ld) {
+  constexpr int lanes = kLanes<T>;
+  Vec<T> rows[lanes];
+  CR_UNROLL for (int j = 0; j < lanes; ++j) rows[j] = load(from + j * stride);
+  transpose_square(rows);
+  CR_UNROLL for (int k = 0; k < lanes; ++k) store(to + k * ld, rows[k]);
+}
+
 /// to[k * ld + j] = from[j * stride + k] for k < ks, j < js: squares of whole vectors, the last of which may overlap the one before.
 template <class T>
 CR_INLINE void transpose_rows(const T* from, int64_t stride, int64_t ks, int64_t js, T* to, int64_t ld) {

@@ -20,6 +20,6 @@ template <class... T>
 constexpr auto fill_kernels() {
   return kernel_set(Registration{"fill", kDTypeOf<T>, kIsa, ">T", "value", &run_fill<T>}...);
 }
-CR_REGISTER(fill, (fill_kernels<float, double, int32_t, int64_t, uint8_t, bool>()));
+CR_REGISTER(fill, (fill_kernels<float, double, int32_t, int64_t, uint8_t, int8_t, bool>()));
 
 }  // namespace chainrule::CR_ISA

@@ -27,9 +27,10 @@ void copy_run(int size, void* to, int64_t to_stride, const void* from, int64_t f
   }
 }
 
+// kDTypeSize would be a symbol that this object exports.
 int element_size(DType dtype) {
   if (dtype == DType::f64 || dtype == DType::i64) return 8;
-  return dtype == DType::u8 || dtype == DType::boolean ? 1 : 4;
+  return dtype == DType::u8 || dtype == DType::i8 || dtype == DType::boolean ? 1 : 4;
 }
 
 struct Operand {

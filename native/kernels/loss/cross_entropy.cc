@@ -15,13 +15,14 @@ struct CrossEntropy {
   const T* weight;
   int64_t weight_stride;
   int64_t ignored;
-  T smoothing;     // s
-  T weight_total;  // sum of w, only when s > 0
+  T smoothing;        // s
+  const T* smoothed;  // w, contiguous, and
+  T weight_total;     // its sum, only when s > 0
   LossReduction reduction;
 };
 
 template <class T>
-CR_INLINE CrossEntropy<T> cross_entropy_of(const TensorView* in, const double* params) {
+CR_INLINE CrossEntropy<T> cross_entropy_of(Context& ctx, const TensorView* in, const double* params) {
   CrossEntropy<T> k;
   k.rows = make_label_rows(in[0], in[1]);
   CR_CHECK(in[2].rank == 1 && in[2].shape[0] == k.rows.classes);
@@ -31,8 +32,17 @@ CR_INLINE CrossEntropy<T> cross_entropy_of(const TensorView* in, const double* p
   k.ignored = static_cast<int64_t>(params[0]);
   k.smoothing = static_cast<T>(params[1]);
   k.reduction = static_cast<LossReduction>(static_cast<int>(params[2]));
+  k.smoothed = k.weight;
   k.weight_total = 0;
-  for (int64_t c = 0; c < k.rows.classes && k.smoothing > 0; ++c) k.weight_total += k.weight[c * k.weight_stride];
+  if (k.smoothing <= 0) return k;
+  const int64_t classes = k.rows.classes;
+  if (k.weight_stride != 1) {
+    T* copy = scratch<T>(ctx, classes);
+    for (int64_t c = 0; c < classes; ++c) copy[c] = k.weight[c * k.weight_stride];
+    k.smoothed = copy;
+  }
+  const T* w = k.smoothed;
+  k.weight_total = reduce_each<JoinSum, T>(classes, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(w + i, m); });
   return k;
 }
 
@@ -48,7 +58,7 @@ CR_INLINE T cross_entropy_row(const CrossEntropy<T>& k, const T* x, int64_t labe
   const int64_t n = k.rows.classes;
   stats.high = row_max(x, n);
   const V high = splat<V>(stats.high);
-  const T sum = reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return exp(load_some(x + i, m) - high); });
+  const T sum = reduce_each<JoinSum, T, 1>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return exp(load_some(x + i, m) - high); });
   stats.log_sum = log(splat<V>(sum))[0];
   if (label < 0) {
     stats.scale = 0;
@@ -59,9 +69,11 @@ CR_INLINE T cross_entropy_row(const CrossEntropy<T>& k, const T* x, int64_t labe
   stats.scale = own + share * k.weight_total;
   T loss = own * (stats.log_sum - (x[label] - stats.high));
   if (k.smoothing > 0) {
-    T rest = 0;
-    for (int64_t c = 0; c < n; ++c) rest += k.weight[c * k.weight_stride] * (stats.log_sum - (x[c] - stats.high));
-    loss += share * rest;
+    const T* w = k.smoothed;
+    const V log_sum = splat<V>(stats.log_sum);
+    loss += share * reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+              return load_some(w + i, m) * (log_sum - (load_some(x + i, m) - high));
+            });
   }
   return loss;
 }
@@ -69,7 +81,7 @@ CR_INLINE T cross_entropy_row(const CrossEntropy<T>& k, const T* x, int64_t labe
 /// logits [N, C, d...], labels [N, d...], weight [C] -> loss [N, d...] or [], stats [3, N d...], norm []. Outputs are contiguous.
 template <class T>
 void cross_entropy(Context& ctx, const Args& args) {
-  const CrossEntropy<T> k = cross_entropy_of<T>(args.in, args.params);
+  const CrossEntropy<T> k = cross_entropy_of<T>(ctx, args.in, args.params);
   const int64_t rows = k.rows.rows;
   const bool per_row = k.reduction == LossReduction::none;
   CR_CHECK(k.rows.classes > 0 && size_of(args.out[0]) == (per_row ? rows : 1));
@@ -100,16 +112,22 @@ CR_INLINE void cross_entropy_grad_row(const CrossEntropy<T>& k, const T* x, int6
     return;
   }
   const V high = splat<V>(stats.high), log_sum = splat<V>(stats.log_sum), scale = splat<V>(g * stats.scale);
-  map_row(dx, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return scale * exp((load_some(x + i, m) - high) - log_sum); });
-  const T share = k.smoothing / static_cast<T>(n);
-  for (int64_t c = 0; c < n && k.smoothing > 0; ++c) dx[c] -= g * share * k.weight[c * k.weight_stride];
+  if (k.smoothing > 0) {
+    const T* w = k.smoothed;
+    const V share = splat<V>(g * (k.smoothing / static_cast<T>(n)));
+    map_row(dx, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+      return scale * exp((load_some(x + i, m) - high) - log_sum) - share * load_some(w + i, m);
+    });
+  } else {
+    map_row(dx, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return scale * exp((load_some(x + i, m) - high) - log_sum); });
+  }
   dx[label] -= g * ((1 - k.smoothing) * k.weight[label * k.weight_stride]);
 }
 
 /// logits, labels, weight, stats, norm as above, g as the loss -> dx as the logits, contiguous.
 template <class T>
 void cross_entropy_grad(Context& ctx, const Args& args) {
-  const CrossEntropy<T> k = cross_entropy_of<T>(args.in, args.params);
+  const CrossEntropy<T> k = cross_entropy_of<T>(ctx, args.in, args.params);
   const TensorView &g = args.in[5], &dx = args.out[0];
   const int64_t rows = k.rows.rows;
   const bool per_row = k.reduction == LossReduction::none;

@@ -2,8 +2,8 @@
 // What crossEntropy and nllLoss share: scores [N, C, d...] with a class axis, labels [N, d...], and how losses are reduced.
 #include "core/error.h"
 #include "core/view.h"
-#include "simd/lanes.h"
 #include "simd/parallel.h"
+#include "simd/transpose.h"
 
 namespace chainrule::CR_ISA {
 
@@ -91,19 +91,34 @@ struct GradRows {
   T* data;
 };
 
-/// body(x, row, y) for every row, x and y contiguous.
+/// Elements between a row and the next: along the last axis, or along the first when there is no other.
+CR_INLINE int64_t next_row_stride(const LabelRows& r, int operand) {
+  return r.inner_rank > 0 ? r.inner_stride[operand][r.inner_rank - 1] : r.outer_stride[operand];
+}
+
+/// body(x, row, y) for every row, x and y contiguous: rows that are not are copied in groups.
 template <class T, class Body>
 CR_INLINE void for_label_rows(Context& ctx, const LabelRows& r, const T* scores, const GradRows<T>& result, Body body) {
-  const int64_t n = r.classes, grain = n >= 8192 ? 1 : 8192 / (n + 8) + 1;
-  const bool copy_x = r.class_stride != 1, copy_y = result.data != nullptr && result.rows.class_stride != 1;
+  const int64_t n = r.classes, pitch = row_pitch(n);
+  const bool copy_x = r.class_stride != 1, copy_y = result.data != nullptr && result.rows.class_stride != 1, copies = copy_x || copy_y;
+  const int64_t small = n >= 8192 ? 1 : 8192 / (n + 8) + 1, grain = copies ? (small + kRowGroup - 1) / kRowGroup * kRowGroup : small;
+  const int64_t last = r.inner_rank > 0 ? r.inner_shape[r.inner_rank - 1] : r.rows;
+  const int64_t x_next = next_row_stride(r, 0), y_next = next_row_stride(result.rows, 0);
   parallel_units(ctx, (r.rows + grain - 1) / grain, [&](int64_t unit, int worker) {
-    T* buffer = copy_x || copy_y ? worker_scratch<T>(ctx, worker, 2 * n) : nullptr;
-    for (int64_t row = unit * grain; row < r.rows && row < (unit + 1) * grain; ++row) {
+    T* buffer = copies ? worker_scratch<T>(ctx, worker, 2 * kRowGroup * pitch) : nullptr;
+    T* buffer_y = buffer + kRowGroup * pitch;
+    const int64_t end = r.rows < (unit + 1) * grain ? r.rows : (unit + 1) * grain;
+    for (int64_t row = unit * grain; row < end;) {
+      const int64_t left = last - row % last, wanted = end - row < kRowGroup ? end - row : kRowGroup;
+      const int64_t group = left < wanted ? left : wanted;
       const T* from = scores + label_row_offset(r, 0, row);
       T* to = result.data == nullptr ? nullptr : result.data + label_row_offset(result.rows, 0, row);
-      for (int64_t c = 0; c < n && copy_x; ++c) buffer[c] = from[c * r.class_stride];
-      body(copy_x ? buffer : from, row, copy_y ? buffer + n : to);
-      for (int64_t c = 0; c < n && copy_y; ++c) to[c * result.rows.class_stride] = buffer[n + c];
+      if (copy_x) gather_rows(from, x_next, r.class_stride, group, n, buffer, pitch);
+      for (int64_t i = 0; i < group; ++i) {
+        body(copy_x ? buffer + i * pitch : from + i * x_next, row + i, copy_y ? buffer_y + i * pitch : to + i * y_next);
+      }
+      if (copy_y) scatter_rows(buffer_y, pitch, group, n, to, y_next, result.rows.class_stride);
+      row += group;
     }
   });
 }

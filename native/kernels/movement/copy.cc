@@ -114,6 +114,7 @@ CR_REGISTER(copy, (kernel_set(Registration{"copy", DType::f32, kIsa, "T>T", "", 
                               Registration{"copy", DType::i32, kIsa, "T>T", "", &run_copy<uint32_t>},
                               Registration{"copy", DType::i64, kIsa, "T>T", "", &run_copy<uint64_t>},
                               Registration{"copy", DType::u8, kIsa, "T>T", "", &run_copy<uint8_t>},
+                              Registration{"copy", DType::i8, kIsa, "T>T", "", &run_copy<uint8_t>},
                               Registration{"copy", DType::boolean, kIsa, "T>T", "", &run_copy<uint8_t>})));
 
 }  // namespace chainrule::CR_ISA

@@ -1,8 +1,6 @@
 // Batch normalisation of x [N, C, S] over N and S: statistics and normalisation of one channel after the other, while it is in cache.
-#include "core/error.h"
-#include "core/view.h"
-#include "simd/lanes.h"
-#include "simd/parallel.h"
+// Of x [N, C], where a channel's elements lie apart: all channels together, row by row.
+#include "kernels/norm/batch_norm_rows.h"
 
 namespace chainrule::CR_ISA {
 
@@ -13,6 +11,7 @@ inline constexpr int64_t kChannelGroup = 16;
 struct Channels {
   int64_t batch, channels, inner;
 };
+CR_INLINE bool by_rows(const Channels& k) { return k.inner == 1 && k.channels > 1 && k.batch > 0; }
 CR_INLINE Channels channels_of(const TensorView& x) {
   CR_CHECK(x.rank == 3);
   const Channels k = {x.shape[0], x.shape[1], x.shape[2]};
@@ -116,40 +115,64 @@ CR_INLINE void normalise(const Channel<T>& x, T mean, T scale, T bias, const Cha
   }
 }
 
+/// A per-channel operand of any stride, contiguous.
+template <class T>
+CR_INLINE const T* contiguous_channels(Context& ctx, const TensorView& view, const Channels& k) {
+  const T* from = per_channel<T>(view, k);
+  if (view.strides[0] == 1) return from;
+  T* copy = scratch<T>(ctx, k.channels);
+  for (int64_t c = 0; c < k.channels; ++c) copy[c] = from[c * view.strides[0]];
+  return copy;
+}
+/// factor[c] / sqrt(variance[c] + eps)
+template <class T>
+CR_INLINE T* channel_slopes(Context& ctx, const Channels& k, const T* variance, const T* factor, double eps) {
+  T* slopes = scratch<T>(ctx, k.channels);
+  for (int64_t c = 0; c < k.channels; ++c) slopes[c] = static_cast<T>(reciprocal_root(static_cast<double>(variance[c]), eps)) * factor[c];
+  return slopes;
+}
+
 /// x [N, C, S], weight and bias [C] -> y = (x - mean) rstd weight + bias, and the batch's mean and (biased) variance [C].
 template <class T>
 void batch_norm(Context& ctx, const Args& args) {
   const Channels k = channels_of(args.in[0]);
   check_like(args.out[0], k);
-  const T *weight = per_channel<T>(args.in[1], k), *bias = per_channel<T>(args.in[2], k);
-  const int64_t weight_stride = args.in[1].strides[0], bias_stride = args.in[2].strides[0];
+  const T *weight = contiguous_channels<T>(ctx, args.in[1], k), *bias = contiguous_channels<T>(ctx, args.in[2], k);
   T *means = per_channel<T>(args.out[1], k), *variances = per_channel<T>(args.out[2], k);
   const double eps = args.params[0];
-  for_channels<2, 1, T>(ctx, k, {static_cast<T*>(args.out[0].data), static_cast<T*>(args.in[0].data)},
-                        [&](int64_t c, const Channel<T>(&rows)[2]) {
-                          const Moments moments = channel_moments(rows[1]);
-                          const double variance = moments.squares / moments.count;
-                          means[c] = static_cast<T>(moments.mean);
-                          variances[c] = static_cast<T>(variance);
-                          const T rstd = static_cast<T>(reciprocal_root(static_cast<double>(variances[c]), eps));
-                          normalise(rows[1], means[c], rstd * weight[c * weight_stride], bias[c * bias_stride], rows[0]);
-                        });
+  T *x = static_cast<T*>(args.in[0].data), *y = static_cast<T*>(args.out[0].data);
+  if (by_rows(k)) {
+    column_moments<T>(ctx, args.in[0], k.batch, k.channels, means, variances);
+    const ChannelLines<T> lines = {means, channel_slopes(ctx, k, variances, weight, eps), bias};
+    map_channels<T>(ctx, x, k.batch, k.channels, lines, y);
+    return;
+  }
+  for_channels<2, 1, T>(ctx, k, {y, x}, [&](int64_t c, const Channel<T>(&rows)[2]) {
+    const Moments moments = channel_moments(rows[1]);
+    means[c] = static_cast<T>(moments.mean);
+    variances[c] = static_cast<T>(moments.squares / moments.count);
+    const T rstd = static_cast<T>(reciprocal_root(static_cast<double>(variances[c]), eps));
+    normalise(rows[1], means[c], rstd * weight[c], bias[c], rows[0]);
+  });
 }
 
-/// The same with given mean and variance [C].
+/// The same with given mean and variance [C], in the order of memory.
 template <class T>
 void batch_norm_apply(Context& ctx, const Args& args) {
   const Channels k = channels_of(args.in[0]);
   check_like(args.out[0], k);
-  const T *weight = per_channel<T>(args.in[1], k), *bias = per_channel<T>(args.in[2], k);
-  const T *mean = per_channel<T>(args.in[3], k), *variance = per_channel<T>(args.in[4], k);
-  const int64_t* strides[4] = {args.in[1].strides, args.in[2].strides, args.in[3].strides, args.in[4].strides};
-  const double eps = args.params[0];
-  for_channels<2, 1, T>(ctx, k, {static_cast<T*>(args.out[0].data), static_cast<T*>(args.in[0].data)},
-                        [&](int64_t c, const Channel<T>(&rows)[2]) {
-                          const T rstd = static_cast<T>(reciprocal_root(static_cast<double>(variance[c * *strides[3]]), eps));
-                          normalise(rows[1], mean[c * *strides[2]], rstd * weight[c * *strides[0]], bias[c * *strides[1]], rows[0]);
-                        });
+  const T* operands[4];
+  for (int i = 0; i < 4; ++i) operands[i] = contiguous_channels<T>(ctx, args.in[i + 1], k);
+  const T* slopes = channel_slopes(ctx, k, operands[3], operands[0], args.params[0]);
+  const ChannelLines<T> lines = {operands[2], slopes, operands[1]};
+  T *x = static_cast<T*>(args.in[0].data), *y = static_cast<T*>(args.out[0].data);
+  if (k.inner == 1) return map_channels<T>(ctx, x, k.batch, k.channels, lines, y);
+  parallel_range(ctx, k.batch * k.channels, kRowsGrain / (k.inner + 16) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin, c = begin % k.channels; row < end; ++row, c = c + 1 < k.channels ? c + 1 : 0) {
+      const int64_t at = row * k.inner;
+      normalise<T>({x + at, 1, k.inner, 0}, lines.centre[c], lines.slope[c], lines.level[c], {y + at, 1, k.inner, 0});
+    }
+  });
 }
 
 /// Sums of g and of g (x - mean) over one channel.
@@ -174,36 +197,56 @@ CR_INLINE Two<T> channel_sums(const Channel<T>& g, const Channel<T>& x, T mean) 
   return {fold_lanes<JoinSum, T>(tree_total(first)), fold_lanes<JoinSum, T>(tree_total(second))};
 }
 
+/// The gradients of one channel; dx = scale ((g - level) - (x - centre) slope).
+template <class T>
+CR_INLINE void batch_norm_grad_channel(const Channel<T> (&rows)[3], T mean, T rstd, T weight, T& dweight, T& dbias) {
+  using V = Vec<T>;
+  const Channel<T>&dx = rows[0], &g = rows[1], &x = rows[2];
+  const T count = static_cast<T>(x.runs * x.length);
+  const Two<T> sums = channel_sums(g, x, mean);
+  dweight = sums.second * rstd;
+  dbias = sums.first;
+  const V centre = splat<V>(mean), scale = splat<V>(rstd * weight);
+  const V level = splat<V>(dbias / count), slope = splat<V>(dweight * rstd / count);
+  for (int64_t r = 0; r < x.runs; ++r) {
+    const T *a = g.data + r * g.stride, *b = x.data + r * x.stride;
+    map_row(dx.data + r * dx.stride, x.length, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+      return scale * ((load_some(a + i, m) - level) - (load_some(b + i, m) - centre) * slope);
+    });
+  }
+}
+
 /// g and x [N, C, S], weight, mean and variance [C] -> dx, dweight = sum of g xhat, dbias = sum of g;
 /// dx = weight rstd (g - mean of g - xhat mean of (g xhat)).
 template <class T>
 void batch_norm_grad(Context& ctx, const Args& args) {
-  using V = Vec<T>;
   const Channels k = channels_of(args.in[1]);
   check_like(args.in[0], k);
   check_like(args.out[0], k);
-  const T *weight = per_channel<T>(args.in[2], k), *mean = per_channel<T>(args.in[3], k), *variance = per_channel<T>(args.in[4], k);
-  const int64_t weight_stride = args.in[2].strides[0];
-  CR_CHECK(k.channels <= 1 || (args.in[3].strides[0] == 1 && args.in[4].strides[0] == 1));
+  const T *weight = contiguous_channels<T>(ctx, args.in[2], k), *mean = contiguous_channels<T>(ctx, args.in[3], k);
+  const T* variance = contiguous_channels<T>(ctx, args.in[4], k);
   T *dweight = per_channel<T>(args.out[1], k), *dbias = per_channel<T>(args.out[2], k);
   const double eps = args.params[0];
-  const T count = static_cast<T>(k.batch * k.inner);
-  for_channels<3, 1, T>(ctx, k, {static_cast<T*>(args.out[0].data), static_cast<T*>(args.in[0].data), static_cast<T*>(args.in[1].data)},
-                        [&](int64_t c, const Channel<T>(&rows)[3]) {
-                          const Channel<T>&dx = rows[0], &g = rows[1], &x = rows[2];
-                          const T rstd = static_cast<T>(reciprocal_root(static_cast<double>(variance[c]), eps));
-                          const Two<T> sums = channel_sums(g, x, mean[c]);
-                          dweight[c] = sums.second * rstd;
-                          dbias[c] = sums.first;
-                          const V centre = splat<V>(mean[c]), scale = splat<V>(rstd * weight[c * weight_stride]);
-                          const V level = splat<V>(sums.first / count), slope = splat<V>(dweight[c] * rstd / count);
-                          for (int64_t r = 0; r < x.runs; ++r) {
-                            const T *a = g.data + r * g.stride, *b = x.data + r * x.stride;
-                            map_row(dx.data + r * dx.stride, x.length, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
-                              return scale * ((load_some(a + i, m) - level) - (load_some(b + i, m) - centre) * slope);
-                            });
-                          }
-                        });
+  T *dx = static_cast<T*>(args.out[0].data), *g = static_cast<T*>(args.in[0].data), *x = static_cast<T*>(args.in[1].data);
+  if (!by_rows(k)) {
+    for_channels<3, 1, T>(ctx, k, {dx, g, x}, [&](int64_t c, const Channel<T>(&rows)[3]) {
+      const T rstd = static_cast<T>(reciprocal_root(static_cast<double>(variance[c]), eps));
+      batch_norm_grad_channel(rows, mean[c], rstd, weight[c], dweight[c], dbias[c]);
+    });
+    return;
+  }
+  const T* sums = cotangent_sums<T>(ctx, g, x, mean, k.batch, k.channels);
+  T *scale = scratch<T>(ctx, k.channels), *level = scratch<T>(ctx, k.channels), *slope = scratch<T>(ctx, k.channels);
+  const T count = static_cast<T>(k.batch);
+  for (int64_t c = 0; c < k.channels; ++c) {
+    const T rstd = static_cast<T>(reciprocal_root(static_cast<double>(variance[c]), eps));
+    dweight[c] = sums[k.channels + c] * rstd;
+    dbias[c] = sums[c];
+    scale[c] = rstd * weight[c];
+    level[c] = dbias[c] / count;
+    slope[c] = dweight[c] * rstd / count;
+  }
+  map_cotangents<T>(ctx, g, x, k.batch, k.channels, {mean, slope, level}, scale, dx);
 }
 
 /// running = running + momentum (batch - running), in place; the variance is corrected by n / (n - 1) first.

@@ -72,26 +72,50 @@ struct LayerNormGrad {
   bool centred;
 };
 
-/// One row: dx = rstd (g w - mean of g w - xhat mean of (g w xhat)); dweight += g xhat, dbias += g.
+/// What a row's dx needs: dx = rstd (g w - level - xhat slope) with xhat = (x - centre) rstd.
 template <class T>
-CR_INLINE void layer_norm_grad_row(const LayerNormGrad<T>& k, int64_t row, T* dweight, T* dbias) {
+struct GradLine {
+  T centre, rstd, level, slope;
+};
+/// level = mean of g w (0 when not centred) and slope = mean of g w xhat.
+template <class T>
+CR_INLINE GradLine<T> layer_norm_grad_line(const LayerNormGrad<T>& k, int64_t row) {
   using V = Vec<T>;
-  const int64_t n = k.n;
-  const T *g = k.g + row * n, *x = k.x + row * n, *weight = k.weight;
-  T* dx = k.dx + row * n;
-  const V centre = splat<V>(k.mean[row]), rstd = splat<V>(k.rstd[row]), count = splat<V>(static_cast<T>(n));
-  const Two<T> sums = sum_two<T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+  const T *g = k.g + row * k.n, *x = k.x + row * k.n, *weight = k.weight;
+  const V centre = splat<V>(k.mean[row]), rstd = splat<V>(k.rstd[row]);
+  const Two<T> sums = sum_two<T>(k.n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
     const V scaled = load_some(g + i, m) * load_some(weight + i, m);
     return Two<V>{scaled, scaled * ((load_some(x + i, m) - centre) * rstd)};
   });
-  const V level = k.centred ? splat<V>(sums.first) / count : V{};
-  const V slope = splat<V>(sums.second) / count;
-  map_row(dx, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
-    const V normal = (load_some(x + i, m) - centre) * rstd, cotangent = load_some(g + i, m);
-    store_some(dweight + i, fma(cotangent, normal, load_some(dweight + i, m)), m);
-    store_some(dbias + i, load_some(dbias + i, m) + cotangent, m);
-    return rstd * (fma(cotangent, load_some(weight + i, m), -level) - normal * slope);
-  });
+  const T count = static_cast<T>(k.n);
+  return {k.mean[row], k.rstd[row], k.centred ? sums.first / count : T{0}, sums.second / count};
+}
+
+/// `Rows` rows from `row` on: dx as above; dweight += g xhat, dbias += g. Rows share the loads and stores of the sums.
+template <int Rows, class T>
+CR_INLINE void layer_norm_grad_rows(const LayerNormGrad<T>& k, int64_t row, T* dweight, T* dbias) {
+  using V = Vec<T>;
+  GradLine<T> line[Rows];
+  for (int r = 0; r < Rows; ++r) line[r] = layer_norm_grad_line(k, row + r);
+  const T *g = k.g + row * k.n, *x = k.x + row * k.n;
+  T* dx = k.dx + row * k.n;
+  const auto visit = [&](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+    const V weight = load_some(k.weight + i, m);
+    V slopes = load_some(dweight + i, m), levels = load_some(dbias + i, m);
+#pragma GCC unroll 4
+    for (int r = 0; r < Rows; ++r) {
+      const V rstd = splat<V>(line[r].rstd), cotangent = load_some(g + r * k.n + i, m);
+      const V normal = (load_some(x + r * k.n + i, m) - splat<V>(line[r].centre)) * rstd;
+      slopes = fma(cotangent, normal, slopes);
+      levels += cotangent;
+      store_some(dx + r * k.n + i, rstd * (fma(cotangent, weight, -splat<V>(line[r].level)) - normal * splat<V>(line[r].slope)), m);
+    }
+    store_some(dweight + i, slopes, m);
+    store_some(dbias + i, levels, m);
+  };
+  int64_t i = 0;
+  for (; i + kLanes<T> <= k.n; i += kLanes<T>) visit(i, kLanes<T>);
+  if (i < k.n) visit(i, k.n - i);
 }
 
 /// a += b
@@ -134,7 +158,10 @@ void layer_norm_grad(Context& ctx, const Args& args) {
     const int64_t end = (unit + 1) * per_unit < rows ? (unit + 1) * per_unit : rows;
     for (int64_t first = unit * per_unit; first < end; first += 128) {
       clear_vector(block, 2 * n);
-      for (int64_t row = first; row < end && row < first + 128; ++row) layer_norm_grad_row(k, row, block, block + n);
+      const int64_t last = first + 128 < end ? first + 128 : end;
+      int64_t row = first;
+      for (; row + 4 <= last; row += 4) layer_norm_grad_rows<4>(k, row, block, block + n);
+      for (; row < last; ++row) layer_norm_grad_rows<1>(k, row, block, block + n);
       add_vector(total, block, 2 * n);
     }
   });

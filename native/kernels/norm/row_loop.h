@@ -3,8 +3,8 @@
 // arithmetic and its order do not depend on the layout.
 #include "core/error.h"
 #include "core/view.h"
-#include "simd/lanes.h"
 #include "simd/parallel.h"
+#include "simd/transpose.h"
 
 namespace chainrule::CR_ISA {
 
@@ -55,34 +55,49 @@ CR_INLINE int64_t row_offset(const RowLoop<N>& loop, int n, int64_t row) {
   return offset;
 }
 
-/// Calls body(y, inputs, row) for every row, all rows contiguous; y is the row to be written.
+/// How many rows from `row` on (before `end`) lie evenly spaced in every operand.
+template <int N>
+CR_INLINE int64_t even_rows(const RowLoop<N>& loop, int64_t row, int64_t end) {
+  const int64_t last = loop.rank > 0 ? loop.shape[loop.rank - 1] : 1;
+  const int64_t left = last - row % last, wanted = end - row < kRowGroup ? end - row : kRowGroup;
+  return left < wanted ? left : wanted;
+}
+
+/// Calls body(y, inputs, row) for every row, all rows contiguous; y is the row to be written. Rows that are not are copied in groups.
 template <class T, int N, class Body>
 CR_INLINE void for_rows(Context& ctx, const RowLoop<N>& loop, T* y, const T* const (&x)[N - 1], Body body) {
-  const int64_t n = loop.length;
-  const int64_t grain = n >= kRowGrain ? 1 : kRowGrain / (n + 8) + 1;
+  const int64_t n = loop.length, pitch = row_pitch(n);
+  int64_t grain = n >= kRowGrain ? 1 : kRowGrain / (n + 8) + 1;
+  bool copies = false;
+  for (int k = 0; k < N; ++k) copies = copies || loop.step[k] != 1;
+  if (copies) grain = (grain + kRowGroup - 1) / kRowGroup * kRowGroup;
+  const int32_t last = loop.rank - 1;
   parallel_units(ctx, (loop.rows + grain - 1) / grain, [&](int64_t unit, int worker) {
-    T* buffer = nullptr;
-    for (int k = 0; k < N; ++k) {
-      if (loop.step[k] != 1 && buffer == nullptr) buffer = worker_scratch<T>(ctx, worker, N * n);
-    }
+    T* buffer = copies ? worker_scratch<T>(ctx, worker, N * kRowGroup * pitch) : nullptr;
     const int64_t end = (unit + 1) * grain < loop.rows ? (unit + 1) * grain : loop.rows;
-    for (int64_t row = unit * grain; row < end; ++row) {
+    for (int64_t row = unit * grain; row < end;) {
+      const int64_t group = even_rows(loop, row, end);
       const T* inputs[N - 1];
+      int64_t next[N], input_next[N - 1];
+      for (int k = 0; k < N; ++k) next[k] = last >= 0 ? loop.strides[k][last] : 0;
       for (int k = 1; k < N; ++k) {
-        const T* from = x[k - 1] + row_offset(loop, k, row);
-        inputs[k - 1] = from;
+        inputs[k - 1] = x[k - 1] + row_offset(loop, k, row);
+        input_next[k - 1] = next[k];
         if (loop.step[k] == 1) continue;
-        T* copy = buffer + k * n;
-        for (int64_t i = 0; i < n; ++i) copy[i] = from[i * loop.step[k]];
+        T* copy = buffer + k * kRowGroup * pitch;
+        gather_rows(inputs[k - 1], next[k], loop.step[k], group, n, copy, pitch);
         inputs[k - 1] = copy;
+        input_next[k - 1] = pitch;
       }
       T* to = y + row_offset(loop, 0, row);
-      if (loop.step[0] == 1) {
-        body(to, inputs, row);
-        continue;
+      const bool in_place = loop.step[0] == 1;
+      for (int64_t r = 0; r < group; ++r) {
+        const T* own[N - 1];
+        for (int k = 0; k < N - 1; ++k) own[k] = inputs[k] + r * input_next[k];
+        body(in_place ? to + r * next[0] : buffer + r * pitch, own, row + r);
       }
-      body(buffer, inputs, row);
-      for (int64_t i = 0; i < n; ++i) to[i * loop.step[0]] = buffer[i];
+      if (!in_place) scatter_rows(buffer, pitch, group, n, to, next[0], loop.step[0]);
+      row += group;
     }
   });
 }

@@ -36,7 +36,7 @@ struct NormInfinity {
   }
   template <class V>
   static V join(V a, V b) {
-    return max(a, b);
+    return max(b, a);
   }
   template <class V>
   static V map(V x, V) {

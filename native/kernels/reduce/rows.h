@@ -46,7 +46,7 @@ CR_INLINE void gather(const AxisGroup& reduced, const T* x, int64_t first, int64
 
 /// The tree over blocks begin..end-1 of the result whose elements begin at x; `c` is its constant.
 template <class Op, class A, class T>
-CR_INLINE Lanes<A> reduce_blocks(const Reduction& plan, const RowCut& cut, const T* x, A c, int64_t begin, int64_t end) {
+Lanes<A> reduce_blocks(const Reduction& plan, const RowCut& cut, const T* x, A c, int64_t begin, int64_t end) {
   if (begin == end) return identity_lanes<Op, A>();
   const auto map = [c](Vec<A> v) CR_INLINE_LAMBDA { return Op::map(v, splat<Vec<A>>(c)); };
   const int32_t last = plan.reduced.rank - 1;

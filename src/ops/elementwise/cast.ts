@@ -9,6 +9,7 @@ const casts: Readonly<Record<DType, KernelCall>> = {
   i32: kernel('cast_i32', [1, 1]),
   i64: kernel('cast_i64', [1, 1]),
   u8: kernel('cast_u8', [1, 1]),
+  i8: kernel('cast_i8', [1, 1]),
   bool: kernel('cast_bool', [1, 1]),
 };
 

@@ -1,5 +1,7 @@
 import { kernel } from '../../runtime/kernel.js';
+import { scope } from '../../runtime/scope.js';
 import type { Tensor } from '../../tensor/tensor.js';
+import { ne } from '../elementwise/comparison.js';
 import { apply, defineOp } from '../op.js';
 import { keptHandle, reduceAttrs, reducedSpec, type ReduceAttrs, type ReduceOptions } from './axes.js';
 
@@ -26,10 +28,12 @@ export const allOp = defineOp({
 
 /** Whether any element over `axis` is not 0 (NaN is not); false of nothing. x [...] any dtype -> bool, x's shape without those axes. Throws ShapeError on an axis that x does not have. */
 export function any(x: Tensor, options: ReduceOptions = {}): Tensor {
-  return apply(anyOp, { x }, reduceAttrs('any', x, options));
+  const attrs = reduceAttrs('any', x, options);
+  return x.dtype === 'bool' ? apply(anyOp, { x }, attrs) : scope(() => apply(anyOp, { x: ne(x, 0) }, attrs), 'any');
 }
 
 /** Whether no element over `axis` is 0; true of nothing. x [...] any dtype -> bool, x's shape without those axes. Throws ShapeError on an axis that x does not have. */
 export function all(x: Tensor, options: ReduceOptions = {}): Tensor {
-  return apply(allOp, { x }, reduceAttrs('all', x, options));
+  const attrs = reduceAttrs('all', x, options);
+  return x.dtype === 'bool' ? apply(allOp, { x }, attrs) : scope(() => apply(allOp, { x: ne(x, 0) }, attrs), 'all');
 }

@@ -1,0 +1,56 @@
+// ONNX models of one node, written as protocol buffers by hand: field numbers are those of onnx.proto3.
+
+const varint = (value) => {
+  const bytes = [];
+  let rest = BigInt.asUintN(64, BigInt(value));
+  do {
+    const low = Number(rest & 127n);
+    rest >>= 7n;
+    bytes.push(rest > 0n ? low | 128 : low);
+  } while (rest > 0n);
+  return bytes;
+};
+const whole = (field, value) => [...varint(field << 3), ...varint(value)];
+const nested = (field, bytes) => [...varint((field << 3) | 2), ...varint(bytes.length), ...bytes];
+const text = (field, value) => nested(field, [...Buffer.from(value)]);
+
+const float = 1; // TensorProto.DataType
+const [intType, intsType] = [2, 7]; // AttributeProto.AttributeType
+
+/** AttributeProto: a whole number, or a list of them. */
+function attribute(name, value) {
+  const content = Array.isArray(value)
+    ? [...value.flatMap((each) => whole(8, each)), ...whole(20, intsType)]
+    : [...whole(3, value), ...whole(20, intType)];
+  return [...text(1, name), ...content];
+}
+
+/** ValueInfoProto of a float tensor; of any shape when none is given. */
+function valueInfo(name, shape) {
+  const dims =
+    shape === null
+      ? []
+      : nested(
+          2,
+          shape.flatMap((extent) => nested(1, whole(1, extent))),
+        );
+  return [...text(1, name), ...nested(2, nested(1, [...whole(1, float), ...dims]))];
+}
+
+/** ModelProto of the nodes [{ type, inputs, output, attributes }], with inputs x0, x1, ... of the given shapes and the output y. */
+export function model(nodes, shapes) {
+  const node = ({ type, inputs, output = 'y', attributes = {} }) => [
+    ...inputs.flatMap((name) => text(1, name)),
+    ...text(2, output),
+    ...text(4, type),
+    ...Object.entries(attributes).flatMap(([name, value]) => nested(5, attribute(name, value))),
+  ];
+  const graph = [
+    ...nodes.flatMap((each) => nested(1, node(each))),
+    ...text(2, 'bench'),
+    ...shapes.flatMap((shape, i) => nested(11, valueInfo(`x${i}`, shape))),
+    ...nested(12, valueInfo('y', null)),
+  ];
+  const opset = nested(8, whole(2, 13));
+  return Uint8Array.from([...whole(1, 8), ...nested(7, graph), ...opset]);
+}

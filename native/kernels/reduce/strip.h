@@ -1,0 +1,133 @@
+#pragma once
+// The inside of a reduction along an outer axis: rows of a strip of columns, added to a row of sums. Eight rows at a time, which are eight
+// streams from memory and one load and store of the sums.
+#include "kernels/reduce/plan.h"
+
+namespace chainrule::CR_ISA {
+
+inline constexpr int64_t kRowsPerBlock = 128;  // added one after the other; the tree is above
+inline constexpr int64_t kStripColumns = 2048;
+inline constexpr int kRowsAtOnce = 8;
+
+/// sum[i] = join(sum[i], map(x[r][i], c[i])) for i < n and each of the rows in turn; sum and c are padded to whole vectors.
+template <class Op, int Rows, class A, class T>
+CR_INLINE void add_rows(const T* const* x, const A* c, int64_t n, A* sum) {
+  constexpr int64_t lanes = kLanes<A>;
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const Vec<A> constant = load(c + i);
+    Vec<A> total = load(sum + i);
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) total = Op::join(total, Op::map(load_as<A>(x[r] + i), constant));
+    store(sum + i, total);
+  }
+  for (int r = 0; r < Rows && i < n; ++r) {
+    store(sum + i, Op::join(load(sum + i), Op::map(load_some_as<A>(x[r] + i, n - i), load(c + i))));
+  }
+}
+
+/// One strip of columns. Rows that are narrow are joined: `fold` of them, one after the other, make one row of the strip.
+template <class T, class A>
+struct Strip {
+  const T* x;  // its first column
+  const A* c;  // padded to whole vectors
+  int64_t fold;
+  int64_t width;           // of a row of the strip
+  const int64_t* offsets;  // of a row's columns from x; null when rows (all `fold` of them) lie contiguous
+  T* buffer;               // kRowsAtOnce rows, for those that do not
+};
+
+template <class Op, class A>
+CR_INLINE void fill_identity(A* sum, int64_t width) {
+  for (int64_t i = 0; i < width; i += kLanes<A>) store(sum + i, Op::template identity<Vec<A>>());
+}
+
+/// The next row of the strip, made of `fold` rows; it stands where `at` is or, gathered, in `copy`.
+template <class T, class A>
+CR_INLINE const T* next_row(const AxisGroup& reduced, const Strip<T, A>& strip, int64_t fold, Position& at, T* copy) {
+  const T* row = strip.x + at.x;
+  if (strip.offsets == nullptr && reduced.rank == 1) {
+    at.x += fold * reduced.x[0];
+    return row;
+  }
+  if (strip.offsets == nullptr) {
+    advance(reduced, reduced.rank, at);
+    return row;
+  }
+  const int64_t narrow = strip.width / strip.fold;
+  for (int64_t f = 0; f < fold; ++f, advance(reduced, reduced.rank, at)) {
+    for (int64_t i = 0; i < narrow; ++i) copy[f * narrow + i] = strip.x[at.x + strip.offsets[i]];
+  }
+  return copy;
+}
+
+/// sum = rows begin..end-1 of those reduced, in order; begin is a multiple of the fold.
+template <class Op, class A, class T>
+CR_INLINE void reduce_row_block(const AxisGroup& reduced, const Strip<T, A>& strip, int64_t begin, int64_t end, A* sum) {
+  fill_identity<Op>(sum, strip.width);
+  Position at = position_at(reduced, reduced.rank, begin);
+  const int64_t fold = strip.fold, narrow = strip.width / fold;
+  int64_t row = begin;
+  for (; row + kRowsAtOnce * fold <= end; row += kRowsAtOnce * fold) {
+    const T* rows[kRowsAtOnce];
+    for (int r = 0; r < kRowsAtOnce; ++r) rows[r] = next_row(reduced, strip, fold, at, strip.buffer + r * kStripColumns);
+    add_rows<Op, kRowsAtOnce>(rows, strip.c, strip.width, sum);
+  }
+  while (row < end) {
+    const int64_t some = end - row < fold ? end - row : fold;
+    const T* last = next_row(reduced, strip, some, at, strip.buffer);
+    add_rows<Op, 1>(&last, strip.c, some * narrow, sum);
+    row += some;
+  }
+}
+
+/// The narrow rows that make one wide row, joined in order into the first.
+template <class Op, class A>
+CR_INLINE void unfold(A* sum, int64_t narrow, int64_t fold) {
+  for (int64_t f = 1; f < fold; ++f) {
+    for (int64_t i = 0; i < narrow; i += kLanes<A>) {
+      const int64_t m = narrow - i < kLanes<A> ? narrow - i : kLanes<A>;
+      store_some(sum + i, Op::join(load_some(sum + i, m), load_some(sum + f * narrow + i, m)), m);
+    }
+  }
+}
+
+/// The tree over blocks of rows: level d of `levels` is kStripColumns wide, the last level is where a new block is computed.
+template <class Op, class A>
+struct ColumnTree {
+  A* levels;
+  int depth;
+  int64_t width, pushed;
+};
+CR_INLINE int tree_depth(int64_t blocks) {
+  int depth = 1;
+  while (blocks >> depth) ++depth;
+  return depth;
+}
+template <class Op, class A>
+CR_INLINE A* next_block(const ColumnTree<Op, A>& tree) {
+  return tree.levels + tree.depth * kStripColumns;
+}
+template <class Op, class A>
+CR_INLINE void join_strips(const A* a, const A* b, int64_t width, A* sum) {
+  for (int64_t i = 0; i < width; i += kLanes<A>) store(sum + i, Op::join(load(a + i), load(b + i)));
+}
+template <class Op, class A>
+CR_INLINE void push_block(ColumnTree<Op, A>& tree) {
+  A* block = next_block(tree);
+  int d = 0;
+  for (int64_t i = tree.pushed++; i & 1; i >>= 1) join_strips<Op>(tree.levels + d++ * kStripColumns, block, tree.width, block);
+  std::memcpy(tree.levels + d * kStripColumns, block, static_cast<size_t>(tree.width) * sizeof(A));
+}
+/// Where the total stands afterwards.
+template <class Op, class A>
+CR_INLINE A* column_total(ColumnTree<Op, A>& tree) {
+  int d = __builtin_ctzll(static_cast<unsigned long long>(tree.pushed));
+  A* total = tree.levels + d * kStripColumns;
+  for (++d; tree.pushed >> d; ++d) {
+    if (tree.pushed >> d & 1) join_strips<Op>(tree.levels + d * kStripColumns, total, tree.width, total);
+  }
+  return total;
+}
+
+}  // namespace chainrule::CR_ISA

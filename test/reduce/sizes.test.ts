@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { argmax, argmin, fromArray, max, sum, type Tensor } from '../../src/index.js';
+import { random } from '../helpers/random.js';
+
+/** Small whole numbers: sums are exact, and equal elements are many. */
+function numbers(shape: readonly number[], seed: string): { readonly x: Tensor; readonly values: Float32Array } {
+  const draw = random(seed);
+  const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => draw.below(2001) - 1000);
+  return { x: fromArray(values, shape), values };
+}
+
+/** The elements of x [outer, n, inner] along its middle axis, for each of the others. */
+function lines(values: Float32Array, outer: number, n: number, inner: number): number[][] {
+  return Array.from({ length: outer * inner }, (_, i) => {
+    const first = Math.floor(i / inner) * n * inner + (i % inner);
+    return Array.from({ length: n }, (_, k) => values[first + k * inner] ?? NaN);
+  });
+}
+
+const widths = [1, 2, 3, 7, 10, 15, 16, 17, 33, 63, 64, 65, 511, 513, 2047, 2049];
+const shapes: [number, number, number][] = [
+  ...widths.map((inner): [number, number, number] => [1, 300, inner]),
+  ...widths.slice(0, 11).map((inner): [number, number, number] => [3, 41, inner]),
+  [1, 5000, 10],
+  [2, 4095, 3],
+  [3, 4097, 1],
+  [1, 140000, 1],
+  [2, 1, 9],
+];
+
+describe('reductions along a middle axis, for sizes around the thresholds', () => {
+  it.each(shapes)('[%i, %i, %i]', async (outer, n, inner) => {
+    const { x, values } = numbers([outer, n, inner], `${outer},${n},${inner}`);
+    const each = lines(values, outer, n, inner);
+    const highest = each.map((line) => line.reduce((a, b) => Math.max(a, b)));
+    const lowest = each.map((line) => line.reduce((a, b) => Math.min(a, b)));
+    // The same elements in another order in memory: the axis innermost, and every other element of a wider tensor.
+    const turned = x.permute([0, 2, 1]).contiguous().permute([0, 2, 1]);
+    const wide = fromArray(
+      Float32Array.from({ length: 2 * values.length }, (_, i) => values[i >> 1] ?? NaN),
+      [outer, n, 2 * inner],
+    ).slice([null, null, [null, null, 2]]);
+    for (const layout of [x, turned, wide]) {
+      expect([...(await sum(layout, { axis: 1 }).data())]).toEqual(each.map((line) => line.reduce((a, b) => a + b)));
+      expect([...(await max(layout, { axis: 1 }).data())]).toEqual(highest);
+      expect([...(await argmax(layout, { axis: 1 }).data())].map(Number)).toEqual(each.map((line, i) => line.indexOf(highest[i] ?? NaN)));
+      expect([...(await argmin(layout, { axis: 1 }).data())].map(Number)).toEqual(each.map((line, i) => line.indexOf(lowest[i] ?? NaN)));
+    }
+  });
+
+  it.each([
+    [9000, 1],
+    [300, 20],
+  ])('finds the first NaN among [%i, %i]', async (n, inner) => {
+    const { x, values } = numbers([1, n, inner], 'nan');
+    for (let i = 0; i < inner; i++) for (const at of [n - 1, n - 2, (n >> 1) + i]) values[at * inner + i] = NaN;
+    const y = fromArray(values, x.shape);
+    const want = Array.from({ length: inner }, (_, i) => (n >> 1) + i);
+    expect([...(await argmax(y, { axis: 1 }).data())].map(Number)).toEqual(want);
+    expect([...(await argmin(y, { axis: 1 }).data())].map(Number)).toEqual(want);
+    expect([...(await max(y, { axis: 1 }).data())]).toEqual(want.map(() => NaN));
+  });
+});
