@@ -85,6 +85,7 @@ function cases(gates: number, states: number): Case<Attrs>[] {
     { shapes: shapes([2, 0, 3], 2, 0, 2 + states), attrs: {} },
     { shapes: shapes([2, 2, 0], 3, 2, 2 + states), attrs: {} },
     { shapes: shapes([2, 3, 2], 9, 3, 2), attrs: {} },
+    { shapes: shapes([2, 9, 1], 2, 9, 2 + states), attrs: {} }, // rows for two units of work
   ];
 }
 /** Rows enough for several units of work, odd tails, and k in several blocks. */

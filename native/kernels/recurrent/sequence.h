@@ -93,12 +93,13 @@ PackedB<T> pack_whole(Context& ctx, const StridedB<T>& b, int64_t k, int64_t n) 
   return {data, k};
 }
 
-inline constexpr int64_t kBlockRows = 16;
+/// Rows of a block, where there are enough; from kFewRows on there are two blocks at least.
+inline constexpr int64_t kBlockRows = 16, kFewRows = 8;
 
 /// body(first row, rows, scratch of kBlockScratch + `extra` elements): one block of rows through all steps.
 template <class T, class Body>
 CR_INLINE void for_row_blocks(Context& ctx, const Walk& walk, int64_t extra, Body body) {
-  const int64_t blocks = max_of(1, walk.rows / kBlockRows);
+  const int64_t blocks = max_of(walk.rows >= kFewRows ? 2 : 1, walk.rows / kBlockRows);
   parallel_units(ctx, walk.rows == 0 ? 0 : blocks, [&](int64_t unit, int worker) {
     const int64_t begin = unit * walk.rows / blocks, end = (unit + 1) * walk.rows / blocks;
     T* buffer = worker_scratch<T>(ctx, worker, kBlockScratch<T> + extra);
