@@ -49,13 +49,13 @@ void transpose_copy(const T* from, int64_t from_stride, int64_t rows, int64_t co
   }
 }
 
-/// Rows that are copied together: a cache line of what lies side by side.
-inline constexpr int64_t kRowGroup = 16;
+/// How many rows of n elements are copied together: one cache line or more of what lies side by side, while the copies stay in cache.
+CR_INLINE int64_t row_group(int64_t n) { return n <= 256 ? 64 : n <= 2048 ? 32 : 16; }
 
 /// Elements between copied rows of n: cache lines of neighbours fall into different sets.
 CR_INLINE int64_t row_pitch(int64_t n) { return (n + 15) / 16 * 16 + 16; }
 
-/// `rows` <= kRowGroup rows of n elements, `step` apart in x, one after the other at `pitch`; rows begin `next` elements apart in x.
+/// `rows` rows of n elements, `step` apart in x, one after the other at `pitch`; rows begin `next` elements apart in x.
 template <class T>
 CR_INLINE void gather_rows(const T* x, int64_t next, int64_t step, int64_t rows, int64_t n, T* copy, int64_t pitch) {
   if (next == 1 && rows > 1) return transpose_copy(x, step, n, rows, copy, pitch);

@@ -21,7 +21,7 @@ export {
 } from './norm.js';
 export type { LayerOptions } from './options.js';
 export { Parameter, type ParameterOptions } from './parameter.js';
-export { AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool2d, MaxPool2d } from './pooling.js';
+export { AdaptiveAvgPool2d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d } from './pooling.js';
 export { GRU, GRUCell, LSTM, LSTMCell, RNN, type CellOptions, type RecurrentOptions, type RnnLayerOptions } from './recurrent.js';
 export type { LoadOptions, LoadResult, StateDict, StateLike } from './state.js';
 export { summary, type SummaryOptions } from './summary.js';

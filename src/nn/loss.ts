@@ -1,14 +1,13 @@
 import { checkOptions } from '../errors.js';
-import { mul } from '../ops/elementwise/mul.js';
-import { abs } from '../ops/elementwise/sign.js';
-import { softplus } from '../ops/elementwise/softplus.js';
-import { square } from '../ops/elementwise/sqrt.js';
-import { sub } from '../ops/elementwise/sub.js';
 import { crossEntropy, type CrossEntropyOptions } from '../ops/loss/cross-entropy.js';
 import { nllLoss, type NllLossOptions } from '../ops/loss/nll-loss.js';
-import { checkReduction, checkTarget, reduceLoss, type LossReduction } from '../ops/loss/reduction.js';
+import { bceWithLogits, type BceWithLogitsOptions } from '../ops/loss/probability.js';
+import { checkReduction, checkTarget } from '../ops/loss/reduction.js';
+import { l1Loss, mseLoss, type LossOptions } from '../ops/loss/regression.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
+
+export type { LossOptions } from '../ops/loss/regression.js';
 
 /** -log softmax(logits)[label], averaged; see crossEntropy(). logits [N, C, ...], labels [N, ...] i32 or i64 -> []. */
 export class CrossEntropyLoss extends Module {
@@ -38,64 +37,52 @@ export class NLLLoss extends Module {
   }
 }
 
-export interface LossOptions {
-  /** 'mean' (default), 'sum' or 'none'. */
-  readonly reduction?: LossReduction;
-}
-
 /** Losses of two tensors of one shape, element by element. */
-abstract class ElementwiseLoss extends Module {
-  readonly reduction: LossReduction;
+abstract class ElementwiseLoss<Options extends LossOptions> extends Module {
+  readonly options: Options;
 
-  constructor(layer: string, options: LossOptions) {
+  constructor(layer: string, options: Options, known: readonly string[] = ['reduction']) {
     super();
-    checkOptions(layer, options, ['reduction']);
-    const { reduction = 'mean' } = options;
-    checkReduction(layer, reduction);
-    this.reduction = reduction;
-  }
-
-  /** The loss of each element. */
-  protected abstract losses(x: Tensor, target: Tensor): Tensor;
-
-  forward(x: Tensor, target: Tensor): Tensor {
-    checkTarget(this.constructor.name, x, target);
-    return reduceLoss(this.losses(x, target), this.reduction);
+    checkOptions(layer, options, known);
+    checkReduction(layer, options.reduction ?? 'mean');
+    this.options = options;
   }
 }
 
-/** (x - target)^2, averaged. x and target [...] of one shape -> []. */
-export class MSELoss extends ElementwiseLoss {
+/** (x - target)^2, averaged; see mseLoss(). x and target [...] of one shape -> []. */
+export class MSELoss extends ElementwiseLoss<LossOptions> {
   constructor(options: LossOptions = {}) {
     super('MSELoss', options);
   }
 
-  protected losses(x: Tensor, target: Tensor): Tensor {
-    return square(sub(x, target));
+  forward(x: Tensor, target: Tensor): Tensor {
+    checkTarget('MSELoss', x, target);
+    return mseLoss(x, target, this.options);
   }
 }
 
-/** |x - target|, averaged. x and target [...] of one shape -> []. */
-export class L1Loss extends ElementwiseLoss {
+/** |x - target|, averaged; see l1Loss(). x and target [...] of one shape -> []. */
+export class L1Loss extends ElementwiseLoss<LossOptions> {
   constructor(options: LossOptions = {}) {
     super('L1Loss', options);
   }
 
-  protected losses(x: Tensor, target: Tensor): Tensor {
-    return abs(sub(x, target));
+  forward(x: Tensor, target: Tensor): Tensor {
+    checkTarget('L1Loss', x, target);
+    return l1Loss(x, target, this.options);
   }
 }
 
 /**
- * -(t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))), averaged, from raw scores x. It is computed as log(1 + e^x) - t x, which never overflows.
- * x and target [...] of one shape, targets in [0, 1] -> [].
+ * -(t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))), averaged, from raw scores x; see bceWithLogits(). x and target [...] of one shape, targets in [0, 1] -> [].
  */
-export class BCEWithLogitsLoss extends ElementwiseLoss {
-  constructor(options: LossOptions = {}) {
-    super('BCEWithLogitsLoss', options);
+export class BCEWithLogitsLoss extends ElementwiseLoss<BceWithLogitsOptions> {
+  constructor(options: BceWithLogitsOptions = {}) {
+    super('BCEWithLogitsLoss', options, ['reduction', 'weight', 'posWeight']);
   }
 
-  protected losses(x: Tensor, target: Tensor): Tensor {
-    return sub(softplus(x), mul(x, target));
+  forward(x: Tensor, target: Tensor): Tensor {
+    checkTarget('BCEWithLogitsLoss', x, target);
+    return bceWithLogits(x, target, this.options);
   }
 }

@@ -1,6 +1,7 @@
 import { checkOptions } from '../errors.js';
 import { adaptiveAvgPool2d, avgPool2d, type AvgPoolOptions } from '../ops/pool/avg-pool2d.js';
 import { adaptiveMaxPool2d, maxPool2d } from '../ops/pool/max-pool2d.js';
+import { avgPool1d, maxPool1d, type AvgPool1dOptions, type MaxPool1dOptions } from '../ops/pool/pool1d.js';
 import type { Pair, PoolOptions } from '../ops/pool/window.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
@@ -20,6 +21,48 @@ export class MaxPool2d extends Module {
 
   forward(x: Tensor): Tensor {
     return maxPool2d(x, this.kernelSize, this.options);
+  }
+
+  override extraRepr(): string {
+    return described(this.kernelSize, this.options);
+  }
+}
+
+/** The largest element of each window; see maxPool1d(). x [N, C, L] -> [N, C, OL]. */
+export class MaxPool1d extends Module {
+  readonly kernelSize: number;
+  readonly options: MaxPool1dOptions;
+
+  constructor(kernelSize: number, options: MaxPool1dOptions = {}) {
+    super();
+    checkOptions('MaxPool1d', options, ['stride', 'padding', 'dilation', 'ceilMode']);
+    this.kernelSize = kernelSize;
+    this.options = options;
+  }
+
+  forward(x: Tensor): Tensor {
+    return maxPool1d(x, this.kernelSize, this.options);
+  }
+
+  override extraRepr(): string {
+    return described(this.kernelSize, this.options);
+  }
+}
+
+/** The mean of each window; see avgPool1d(). x [N, C, L] -> [N, C, OL]. */
+export class AvgPool1d extends Module {
+  readonly kernelSize: number;
+  readonly options: AvgPool1dOptions;
+
+  constructor(kernelSize: number, options: AvgPool1dOptions = {}) {
+    super();
+    checkOptions('AvgPool1d', options, ['stride', 'padding', 'ceilMode', 'countIncludePad']);
+    this.kernelSize = kernelSize;
+    this.options = options;
+  }
+
+  forward(x: Tensor): Tensor {
+    return avgPool1d(x, this.kernelSize, this.options);
   }
 
   override extraRepr(): string {

@@ -117,6 +117,7 @@ export { argsort, sort, topk, type Sorted, type SortOptions, type TopkOptions } 
 // pool
 export { adaptiveAvgPool2d, avgPool2d, type AvgPoolOptions } from './pool/avg-pool2d.js';
 export { adaptiveMaxPool2d, maxPool2d } from './pool/max-pool2d.js';
+export { avgPool1d, maxPool1d, type AvgPool1dOptions, type MaxPool1dOptions } from './pool/pool1d.js';
 export type { Pair, PoolOptions } from './pool/window.js';
 
 // random

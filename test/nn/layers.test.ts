@@ -101,6 +101,8 @@ describe('forward', () => {
     const x = tensor([[[[1, 2], [3, 4]]]]); // prettier-ignore
     expect(new nn.MaxPool2d(2).call(x).toArraySync()).toEqual([[[[4]]]]);
     expect(new nn.AvgPool2d(2).call(x).toArraySync()).toEqual([[[[2.5]]]]);
+    expect(new nn.MaxPool1d(2).call(x.reshape([1, 1, 4])).toArraySync()).toEqual([[[2, 4]]]);
+    expect(new nn.AvgPool1d(2).call(x.reshape([1, 1, 4])).toArraySync()).toEqual([[[1.5, 3.5]]]);
     expect(new nn.AdaptiveAvgPool2d(1).call(x).toArraySync()).toEqual([[[[2.5]]]]);
     expect(new nn.AdaptiveMaxPool2d([1, null]).call(x).toArraySync()).toEqual([[[[3, 4]]]]);
     expect(new nn.Flatten().call(ones([2, 3, 4])).shape).toEqual([2, 12]);

@@ -202,6 +202,7 @@ export const losses = [
   }),
   row<ElementAttrs>({
     name: 'mseLoss',
+    ops: ['pairLoss', 'pairLossGrad'],
     call: ([x, target], attrs) => mseLoss(x!, target!, attrs),
     naive: elementwise((x, t) => (x - t) ** 2),
     cases: pairs(),
@@ -216,6 +217,7 @@ export const losses = [
   }),
   row<ElementAttrs>({
     name: 'l1Loss',
+    ops: ['pairLoss', 'pairLossGrad'],
     call: ([x, target], attrs) => l1Loss(x!, target!, attrs),
     naive: elementwise((x, t) => Math.abs(x - t)),
     cases: pairs(),
@@ -227,6 +229,7 @@ export const losses = [
   }),
   row<ElementAttrs>({
     name: 'huberLoss',
+    ops: ['pairLoss', 'pairLossGrad'],
     call: ([x, target], attrs) => huberLoss(x!, target!, attrs),
     naive: elementwise((x, t, { delta = 1 }) => (Math.abs(x - t) <= delta ? (x - t) ** 2 / 2 : delta * (Math.abs(x - t) - delta / 2))),
     cases: [...pairs(), ...pairs({ delta: 0.5 })],
@@ -238,6 +241,7 @@ export const losses = [
   }),
   row<ElementAttrs>({
     name: 'smoothL1Loss',
+    ops: ['pairLoss', 'pairLossGrad'],
     call: ([x, target], attrs) => smoothL1Loss(x!, target!, attrs),
     naive: elementwise((x, t, { beta = 1 }) =>
       Math.abs(x - t) <= beta ? (beta === 0 ? 0 : (x - t) ** 2 / 2 / beta) : Math.abs(x - t) - beta / 2,

@@ -208,13 +208,15 @@ export const norms = [
   }),
   row<GroupNormAttrs>({
     name: 'groupNorm',
-    ops: ['layerNorm', 'layerNormGrad'],
+    ops: ['groupNorm', 'groupNormGrad'],
     call: ([x, weight, bias], { groups }) => groupNorm(x!, groups, { weight: weight ?? null, bias: bias ?? null }),
     naive: naiveGroupNorm,
     cases: [
       { shapes: [[2, 6]], attrs: { groups: 2 } },
       { shapes: [[2, 4, 5], [4], [4]], attrs: { groups: 2 } },
       { shapes: [[2, 4, 3, 2], [4], [4]], attrs: { groups: 1 } },
+      { shapes: [[3, 40], [40], [40]], attrs: { groups: 2 } },
+      { shapes: [[2, 2, 67], [2], [2]], attrs: { groups: 2 } },
       { shapes: [[0, 4, 3], [4], [4]], attrs: { groups: 2 } },
     ],
     torch: "F.group_norm(x[0], a['groups'], x[1] if len(x) > 1 else None, x[2] if len(x) > 2 else None)",

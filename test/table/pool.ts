@@ -1,7 +1,9 @@
 import {
   adaptiveAvgPool2d,
   adaptiveMaxPool2d,
+  avgPool1d,
   avgPool2d,
+  maxPool1d,
   maxPool2d,
   zeros,
   type AvgPoolOptions,
@@ -73,6 +75,32 @@ const shared = [
   { shapes: [[0, 2, 4, 4]], attrs: { kernel: 2 } },
 ] satisfies { shapes: number[][]; attrs: PoolAttrs }[];
 
+/** Attributes of pooling along rows. */
+interface RowAttrs {
+  readonly kernel: number;
+  readonly stride?: number;
+  readonly padding?: number;
+  readonly dilation?: number;
+  readonly ceilMode?: boolean;
+  readonly countIncludePad?: boolean;
+}
+
+/** `windows` of rows, as images of height 1. */
+function rowWindows(x: Nd, a: RowAttrs, f: (values: readonly number[], places: number) => number): Nd {
+  const image = { shape: [...x.shape.slice(0, -1), 1, x.shape.at(-1) ?? 0], data: x.data };
+  const { kernel, stride = kernel, padding = 0, dilation = 1, ...rest } = a;
+  const attrs: PoolAttrs = { ...rest, kernel: [1, kernel], stride: [1, stride], padding: [0, padding], dilation: [1, dilation] };
+  const y = windows(image, attrs, f);
+  return { shape: [...x.shape.slice(0, -1), y.shape.at(-1) ?? 0], data: y.data };
+}
+
+const rowCases = [
+  { shapes: [[2, 3, 8]], attrs: { kernel: 2 } },
+  { shapes: [[3, 19]], attrs: { kernel: 3, stride: 2, padding: 1 } },
+  { shapes: [[1, 2, 40]], attrs: { kernel: 5, stride: 1, padding: 2 } },
+  { shapes: [[0, 2, 4]], attrs: { kernel: 2 } },
+] satisfies { shapes: number[][]; attrs: RowAttrs }[];
+
 const bench = [
   { shapes: [[32, 32, 28, 28]], attrs: { kernel: 2 } },
   { shapes: [[32, 32, 28, 28]], attrs: { kernel: 3, stride: 2, padding: 1 } },
@@ -120,6 +148,32 @@ export const pool = [
       { call: () => avgPool2d(zeros([1, 4, 4], { dtype: 'i32' }), 2), message: /avgPool2d: x must be floating, got i32 \[1,4,4\]/ },
     ],
     bench,
+  }),
+  row<RowAttrs>({
+    name: 'maxPool1d',
+    ops: ['maxPool2d', 'maxUnpool2d', 'maxPool2dAt'],
+    call: ([x], { kernel, ...options }) => maxPool1d(x!, kernel, options),
+    naive: ([x], a) => rowWindows(x!, a, (values) => Math.max(...values)),
+    cases: [...rowCases, { shapes: [[2, 23]], attrs: { kernel: 3, stride: 2, dilation: 3, ceilMode: true } }],
+    torch:
+      "F.max_pool1d(x[0], a['kernel'], stride=a.get('stride'), padding=a.get('padding', 0), dilation=a.get('dilation', 1), ceil_mode=a.get('ceilMode', False))",
+    rejects: [
+      { call: () => maxPool1d(zeros([4]), 2), message: /maxPool1d: x \[4\] must be \[N, C, L\] or \[C, L\]/ },
+      {
+        call: () => maxPool1d(zeros([1, 4]), 2, { strides: 2 } as object),
+        message: /maxPool1d: unknown option "strides"; did you mean stride\?/,
+      },
+    ],
+  }),
+  row<RowAttrs>({
+    name: 'avgPool1d',
+    ops: ['avgPool2d', 'avgPool2dGrad'],
+    call: ([x], { kernel, ...options }) => avgPool1d(x!, kernel, options),
+    naive: ([x], a) => rowWindows(x!, a, (values, places) => sum(values) / (a.countIncludePad === false ? values.length : places)),
+    cases: [...rowCases, { shapes: [[2, 23]], attrs: { kernel: 5, stride: 2, padding: 2, ceilMode: true, countIncludePad: false } }],
+    torch:
+      "F.avg_pool1d(x[0], a['kernel'], stride=a.get('stride'), padding=a.get('padding', 0), ceil_mode=a.get('ceilMode', False), count_include_pad=a.get('countIncludePad', True))",
+    rejects: [{ call: () => avgPool1d(zeros([1, 2, 3, 4]), 2), message: /avgPool1d: x \[1,2,3,4\] must be \[N, C, L\] or \[C, L\]/ }],
   }),
   row<{ size: number | [number | null, number | null] }>({
     name: 'adaptiveAvgPool2d',

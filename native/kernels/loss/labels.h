@@ -74,6 +74,15 @@ CR_INLINE int64_t size_of(const TensorView& view) {
   return size;
 }
 
+CR_INLINE bool is_row_major(const TensorView& view) {
+  int64_t stride = 1;
+  for (int32_t d = view.rank - 1; d >= 0; --d) {
+    if (view.shape[d] > 1 && view.strides[d] != stride) return false;
+    stride *= view.shape[d];
+  }
+  return true;
+}
+
 /// Offset of the element with row-major number `flat`.
 CR_INLINE int64_t view_offset(const TensorView& view, int64_t flat) {
   int64_t offset = 0;
@@ -99,17 +108,17 @@ CR_INLINE int64_t next_row_stride(const LabelRows& r, int operand) {
 /// body(x, row, y) for every row, x and y contiguous: rows that are not are copied in groups.
 template <class T, class Body>
 CR_INLINE void for_label_rows(Context& ctx, const LabelRows& r, const T* scores, const GradRows<T>& result, Body body) {
-  const int64_t n = r.classes, pitch = row_pitch(n);
+  const int64_t n = r.classes, pitch = row_pitch(n), most = row_group(n);
   const bool copy_x = r.class_stride != 1, copy_y = result.data != nullptr && result.rows.class_stride != 1, copies = copy_x || copy_y;
-  const int64_t small = n >= 8192 ? 1 : 8192 / (n + 8) + 1, grain = copies ? (small + kRowGroup - 1) / kRowGroup * kRowGroup : small;
+  const int64_t small = n >= 8192 ? 1 : 8192 / (n + 8) + 1, grain = copies ? (small + most - 1) / most * most : small;
   const int64_t last = r.inner_rank > 0 ? r.inner_shape[r.inner_rank - 1] : r.rows;
   const int64_t x_next = next_row_stride(r, 0), y_next = next_row_stride(result.rows, 0);
   parallel_units(ctx, (r.rows + grain - 1) / grain, [&](int64_t unit, int worker) {
-    T* buffer = copies ? worker_scratch<T>(ctx, worker, 2 * kRowGroup * pitch) : nullptr;
-    T* buffer_y = buffer + kRowGroup * pitch;
+    T* buffer = copies ? worker_scratch<T>(ctx, worker, 2 * most * pitch) : nullptr;
+    T* buffer_y = buffer + most * pitch;
     const int64_t end = r.rows < (unit + 1) * grain ? r.rows : (unit + 1) * grain;
     for (int64_t row = unit * grain; row < end;) {
-      const int64_t left = last - row % last, wanted = end - row < kRowGroup ? end - row : kRowGroup;
+      const int64_t left = last - row % last, wanted = end - row < most ? end - row : most;
       const int64_t group = left < wanted ? left : wanted;
       const T* from = scores + label_row_offset(r, 0, row);
       T* to = result.data == nullptr ? nullptr : result.data + label_row_offset(result.rows, 0, row);

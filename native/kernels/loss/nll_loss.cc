@@ -51,11 +51,13 @@ void nll_loss_grad(Context& ctx, const Args& args) {
   CR_CHECK(size_of(norm) == 1);
   const T divisor = k.reduction == LossReduction::mean ? *static_cast<const T*>(norm.data) : T{1};
   const T* cotangent = static_cast<const T*>(g.data);
-  const int64_t classes = k.rows.classes;
-  parallel_range(ctx, k.rows.rows, kBlockElements / (classes + 1) + 1, [&](int64_t begin, int64_t end) {
+  CR_CHECK(is_row_major(dx));
+  parallel_range(ctx, size_of(dx), 16 * kBlockElements, [&](int64_t begin, int64_t end) {
+    std::memset(static_cast<T*>(dx.data) + begin, 0, static_cast<size_t>(end - begin) * sizeof(T));
+  });
+  parallel_range(ctx, k.rows.rows, kBlockElements, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       T* y = static_cast<T*>(dx.data) + label_row_offset(k.rows, 0, row);
-      for (int64_t c = 0; c < classes; ++c) y[c * k.rows.class_stride] = 0;
       const int64_t label = checked_label(k.rows, row, k.ignored);
       if (label < 0) continue;
       const T own = per_row ? cotangent[view_offset(g, row)] : *cotangent;

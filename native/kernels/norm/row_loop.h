@@ -59,21 +59,21 @@ CR_INLINE int64_t row_offset(const RowLoop<N>& loop, int n, int64_t row) {
 template <int N>
 CR_INLINE int64_t even_rows(const RowLoop<N>& loop, int64_t row, int64_t end) {
   const int64_t last = loop.rank > 0 ? loop.shape[loop.rank - 1] : 1;
-  const int64_t left = last - row % last, wanted = end - row < kRowGroup ? end - row : kRowGroup;
+  const int64_t left = last - row % last, most = row_group(loop.length), wanted = end - row < most ? end - row : most;
   return left < wanted ? left : wanted;
 }
 
 /// Calls body(y, inputs, row) for every row, all rows contiguous; y is the row to be written. Rows that are not are copied in groups.
 template <class T, int N, class Body>
 CR_INLINE void for_rows(Context& ctx, const RowLoop<N>& loop, T* y, const T* const (&x)[N - 1], Body body) {
-  const int64_t n = loop.length, pitch = row_pitch(n);
+  const int64_t n = loop.length, pitch = row_pitch(n), most = row_group(n);
   int64_t grain = n >= kRowGrain ? 1 : kRowGrain / (n + 8) + 1;
   bool copies = false;
   for (int k = 0; k < N; ++k) copies = copies || loop.step[k] != 1;
-  if (copies) grain = (grain + kRowGroup - 1) / kRowGroup * kRowGroup;
+  if (copies) grain = (grain + most - 1) / most * most;
   const int32_t last = loop.rank - 1;
   parallel_units(ctx, (loop.rows + grain - 1) / grain, [&](int64_t unit, int worker) {
-    T* buffer = copies ? worker_scratch<T>(ctx, worker, N * kRowGroup * pitch) : nullptr;
+    T* buffer = copies ? worker_scratch<T>(ctx, worker, N * most * pitch) : nullptr;
     const int64_t end = (unit + 1) * grain < loop.rows ? (unit + 1) * grain : loop.rows;
     for (int64_t row = unit * grain; row < end;) {
       const int64_t group = even_rows(loop, row, end);
@@ -84,7 +84,7 @@ CR_INLINE void for_rows(Context& ctx, const RowLoop<N>& loop, T* y, const T* con
         inputs[k - 1] = x[k - 1] + row_offset(loop, k, row);
         input_next[k - 1] = next[k];
         if (loop.step[k] == 1) continue;
-        T* copy = buffer + k * kRowGroup * pitch;
+        T* copy = buffer + k * most * pitch;
         gather_rows(inputs[k - 1], next[k], loop.step[k], group, n, copy, pitch);
         inputs[k - 1] = copy;
         input_next[k - 1] = pitch;

@@ -9,7 +9,7 @@ template <class T>
 CR_INLINE void softmax_row(const T* x, int64_t n, T* y) {
   using V = Vec<T>;
   const V high = splat<V>(row_max(x, n));
-  const T sum = reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+  const T sum = reduce_each<JoinSum, T, 1>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
     const V e = exp(load_some(x + i, m) - high);
     store_some(y + i, e, m);
     return e;
@@ -24,7 +24,7 @@ CR_INLINE void log_softmax_row(const T* x, int64_t n, T* y) {
   using V = Vec<T>;
   const V high = splat<V>(row_max(x, n));
   const V log_sum =
-      log(splat<V>(reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return exp(load_some(x + i, m) - high); })));
+      log(splat<V>(reduce_each<JoinSum, T, 1>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return exp(load_some(x + i, m) - high); })));
   map_row(y, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return (load_some(x + i, m) - high) - log_sum; });
 }
 

@@ -1,19 +1,23 @@
-import { sizeOf } from '../../core/shape.js';
+import { isFloating } from '../../core/dtype.js';
+import { formatShape, sameShape, sizeOf } from '../../core/shape.js';
 import { ones } from '../../create/fill.js';
-import { ArgumentError, checkOptions } from '../../errors.js';
+import { ArgumentError, checkOptions, ShapeError } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
 import { scope } from '../../runtime/scope.js';
 import type { Tensor } from '../../tensor/tensor.js';
+import { add } from '../elementwise/add.js';
 import { div } from '../elementwise/div.js';
 import { mul } from '../elementwise/mul.js';
+import { neg } from '../elementwise/sign.js';
 import { checkNumber, checkTensor } from '../elementwise/unary.js';
 import { reshape } from '../movement/reshape.js';
 import { narrow } from '../movement/slice.js';
+import { logSoftmax } from '../norm/log-softmax.js';
 import { softmax, softmaxGradOp } from '../norm/softmax.js';
 import { apply, applyMulti, defineMultiOp, defineOp, type Op } from '../op.js';
 import { sum } from '../reduce/sum.js';
 import { alongClasses, checkLabels, classAxis, classWeights, labelShape } from './labels.js';
-import { checkReduction, reductionCode, type LossReduction } from './reduction.js';
+import { checkReduction, reduceLoss, reductionCode, type LossReduction } from './reduction.js';
 
 const params: readonly string[] = ['ignoreIndex', 'labelSmoothing', 'reduction'];
 const forward = kernel('cross_entropy', [3, 3], params, { fallible: 'crossEntropy' });
@@ -98,9 +102,29 @@ export interface CrossEntropyOptions {
   readonly labelSmoothing?: number;
 }
 
+/** -sum of w q log softmax(logits) over the classes, q the (smoothed) probabilities of the target; the mean is over rows, not weighted. */
+function fromProbabilities(logits: Tensor, target: Tensor, { weight, reduction, labelSmoothing }: ProbabilityOptions): Tensor {
+  const axis = classAxis(logits);
+  const classes = logits.shape[axis] ?? 1;
+  if (classes === 0) throw new ShapeError('crossEntropy', `logits ${formatShape(logits.shape)} have no classes`);
+  const q = labelSmoothing === 0 ? target : add(mul(target, 1 - labelSmoothing), labelSmoothing / classes);
+  const logs = mul(q, logSoftmax(logits, axis));
+  const along = logits.shape.map((n, i) => (i === axis ? n : 1));
+  const weighted = weight === undefined ? logs : mul(logs, reshape(classWeights('crossEntropy', logits, weight), along));
+  const losses = neg(sum(weighted, { axis }));
+  return reduceLoss(losses, reduction);
+}
+
+interface ProbabilityOptions {
+  readonly weight: Tensor | undefined;
+  readonly reduction: LossReduction;
+  readonly labelSmoothing: number;
+}
+
 /**
  * loss = -log softmax(logits)[label], averaged: the usual loss of a classifier, from its raw scores.
  * logits [N, C], [N, C, d...] or [C] floating, labels [N], [N, d...] or [] i32 or i64 -> [], or the labels' shape for reduction none.
+ * Labels of the logits' dtype and shape are the probabilities q of all classes: loss = -sum of w q log softmax(logits), averaged over rows.
  * The mean of nothing is NaN. Throws ShapeError, DTypeError or ArgumentError; a label outside 0..C-1 rejects the read of the result.
  */
 export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): Tensor {
@@ -113,6 +137,10 @@ export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntro
   checkNumber('crossEntropy', 'labelSmoothing', labelSmoothing);
   if (labelSmoothing < 0 || labelSmoothing > 1)
     throw new ArgumentError('crossEntropy', `labelSmoothing must lie in 0..1, got ${labelSmoothing}`);
+  if (labels.dtype === logits.dtype && isFloating(labels.dtype) && sameShape(labels.shape, logits.shape) && logits.shape.length > 0) {
+    if (ignoreIndex >= 0) throw new ArgumentError('crossEntropy', 'ignoreIndex is for labels, not for probabilities of classes');
+    return scope(() => fromProbabilities(logits, labels, { weight, reduction, labelSmoothing }), 'crossEntropy()');
+  }
   return scope(() => {
     const inputs = { logits, labels, weight: classWeights('crossEntropy', logits, weight) };
     return applyMulti(crossEntropyOp, inputs, { ignoreIndex, labelSmoothing, reduction }).loss;

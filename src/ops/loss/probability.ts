@@ -14,6 +14,7 @@ import { softplus } from '../elementwise/softplus.js';
 import { less, sub } from '../elementwise/sub.js';
 import { where } from '../elementwise/where.js';
 import { sum } from '../reduce/sum.js';
+import { pairLoss } from './pair-loss.js';
 import { elementLoss, type LossOptions } from './regression.js';
 import { checkReduction, checkTarget, reduceLoss, type LossReduction } from './reduction.js';
 
@@ -33,11 +34,13 @@ export interface BceWithLogitsOptions extends BinaryCrossEntropyOptions {
 export function bceWithLogits(x: Tensor, target: Tensor, options: BceWithLogitsOptions = {}): Tensor {
   checkOptions('bceWithLogits', options, ['weight', 'posWeight', 'reduction']);
   const { weight, posWeight, ...reduced } = options;
-  return elementLoss('bceWithLogits', x, target, reduced, () => {
+  return elementLoss('bceWithLogits', x, target, reduced, (reduction) => {
+    if (weight === undefined && posWeight === undefined)
+      return pairLoss('bceWithLogits', x, target, { kind: 'logistic', reduction, limit: 0 });
     const negative = softplus(neg(x), { threshold: Infinity });
     const positive = posWeight === undefined ? negative : mul(add(mul(sub(posWeight, 1), target), 1), negative);
     const losses = add(mul(less(1, target), x), positive);
-    return weight === undefined ? losses : mul(losses, weight);
+    return reduceLoss(weight === undefined ? losses : mul(losses, weight), reduction);
   });
 }
 
@@ -48,11 +51,11 @@ export function bceWithLogits(x: Tensor, target: Tensor, options: BceWithLogitsO
 export function binaryCrossEntropy(x: Tensor, target: Tensor, options: BinaryCrossEntropyOptions = {}): Tensor {
   checkOptions('binaryCrossEntropy', options, ['weight', 'reduction']);
   const { weight, ...reduced } = options;
-  return elementLoss('binaryCrossEntropy', x, target, reduced, () => {
+  return elementLoss('binaryCrossEntropy', x, target, reduced, (reduction) => {
     const yes = mul(target, maximum(log(x), -100));
     const no = mul(less(1, target), maximum(log1p(neg(x)), -100));
     const losses = neg(add(yes, no));
-    return weight === undefined ? losses : mul(losses, weight);
+    return reduceLoss(weight === undefined ? losses : mul(losses, weight), reduction);
   });
 }
 

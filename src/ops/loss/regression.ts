@@ -1,15 +1,9 @@
 import { ArgumentError, checkOptions } from '../../errors.js';
 import { scope } from '../../runtime/scope.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { le } from '../elementwise/comparison.js';
-import { div } from '../elementwise/div.js';
-import { mul } from '../elementwise/mul.js';
-import { abs } from '../elementwise/sign.js';
-import { square } from '../elementwise/sqrt.js';
-import { sub } from '../elementwise/sub.js';
 import { checkNumber } from '../elementwise/unary.js';
-import { where } from '../elementwise/where.js';
-import { checkReduction, checkTarget, reduceLoss, type LossReduction } from './reduction.js';
+import { pairLoss } from './pair-loss.js';
+import { checkReduction, checkTarget, type LossReduction } from './reduction.js';
 
 export interface LossOptions {
   /** mean (the default), sum, or none: one loss for each element. */
@@ -18,12 +12,14 @@ export interface LossOptions {
 
 /** Mean of (x - target)^2. x [...] and target [...] floating, of one shape -> [], or [...] for reduction none. Throws ShapeError, DTypeError or ArgumentError. */
 export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  return elementLoss('mseLoss', x, target, options, () => square(sub(x, target)));
+  return elementLoss('mseLoss', x, target, options, (reduction) =>
+    pairLoss('mseLoss', x, target, { kind: 'squared', reduction, limit: 0 }),
+  );
 }
 
 /** Mean of |x - target|. x [...] and target [...] floating, of one shape -> [], or [...] for reduction none. Throws ShapeError, DTypeError or ArgumentError. */
 export function l1Loss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  return elementLoss('l1Loss', x, target, options, () => abs(sub(x, target)));
+  return elementLoss('l1Loss', x, target, options, (reduction) => pairLoss('l1Loss', x, target, { kind: 'absolute', reduction, limit: 0 }));
 }
 
 export interface HuberLossOptions extends LossOptions {
@@ -40,7 +36,9 @@ export function huberLoss(x: Tensor, target: Tensor, options: HuberLossOptions =
   const { delta = 1, ...reduced } = options;
   checkNumber('huberLoss', 'delta', delta);
   if (delta <= 0) throw new ArgumentError('huberLoss', `delta must be above 0, got ${delta}`);
-  return elementLoss('huberLoss', x, target, reduced, () => huber(x, target, delta));
+  return elementLoss('huberLoss', x, target, reduced, (reduction) =>
+    pairLoss('huberLoss', x, target, { kind: 'huber', reduction, limit: delta }),
+  );
 }
 
 export interface SmoothL1LossOptions extends LossOptions {
@@ -57,21 +55,22 @@ export function smoothL1Loss(x: Tensor, target: Tensor, options: SmoothL1LossOpt
   const { beta = 1, ...reduced } = options;
   checkNumber('smoothL1Loss', 'beta', beta);
   if (beta < 0) throw new ArgumentError('smoothL1Loss', `beta must not be negative, got ${beta}`);
-  return elementLoss('smoothL1Loss', x, target, reduced, () => (beta === 0 ? abs(sub(x, target)) : div(huber(x, target, beta), beta)));
+  return elementLoss('smoothL1Loss', x, target, reduced, (reduction) =>
+    pairLoss('smoothL1Loss', x, target, { kind: beta === 0 ? 'absolute' : 'smooth', reduction, limit: beta }),
+  );
 }
 
-/** The losses of single elements. */
-function huber(x: Tensor, target: Tensor, delta: number): Tensor {
-  const difference = sub(x, target);
-  const distance = abs(difference);
-  return where(le(distance, delta), mul(square(difference), 0.5), mul(sub(distance, delta / 2), delta));
-}
-
-/** Checks what all losses of two tensors check, and reduces the losses of single elements. */
-export function elementLoss(op: string, x: Tensor, target: Tensor, options: LossOptions, losses: () => Tensor): Tensor {
+/** Checks what all losses of two tensors check, and calls `loss` with the reduction. */
+export function elementLoss(
+  op: string,
+  x: Tensor,
+  target: Tensor,
+  options: LossOptions,
+  loss: (reduction: LossReduction) => Tensor,
+): Tensor {
   checkOptions(op, options, ['reduction']);
   const { reduction = 'mean' } = options;
   checkReduction(op, reduction);
   checkTarget(op, x, target);
-  return scope(() => reduceLoss(losses(), reduction), `${op}()`);
+  return scope(() => loss(reduction), `${op}()`);
 }
