@@ -43,17 +43,18 @@ function installNpm() {
 }
 
 /** Prefers the pthread build of OpenBLAS, which has a pool of its own and nothing else in its process to fight with. */
-function compile(name, libraries) {
+function compile(name, libraries, flags = ['-O2']) {
   const multiarch = spawnSync('gcc', ['-print-multiarch'], { encoding: 'utf8' }).stdout?.trim() ?? '';
   const blas = join('/usr/lib', multiarch, 'openblas-pthread');
   const search = existsSync(blas) ? [`-L${blas}`, `-Wl,-rpath,${blas}`] : [];
   const source = join(root, 'bench', 'peers', `${name}.cc`);
-  return run('g++', ['-O2', '-std=c++20', '-fopenmp', source, '-o', join(built, name), ...search, ...libraries]);
+  return run('g++', [...flags, '-std=c++20', '-fopenmp', source, '-o', join(built, name), ...search, ...libraries]);
 }
 
 const steps = [
   ['Debian packages', installDebian],
   ['npm packages', installNpm],
+  ["the machine's bandwidth", () => compile('limit', [], ['-O3', '-march=native'])],
   ['OpenBLAS', () => compile('openblas', ['-lopenblas'])],
   ['oneDNN', () => compile('onednn', ['-ldnnl'])],
 ];

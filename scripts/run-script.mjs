@@ -14,8 +14,8 @@ const options = separator < 0 ? [] : rest.slice(separator + 1);
 
 const path = join(root, folder);
 const files = existsSync(path) ? readdirSync(path).filter((file) => file.endsWith('.ts')) : [];
-/** Program by name; `matmul` is matmul.bench.ts. */
-const programs = new Map(files.sort().map((file) => [file.replace(/(\.bench)?\.ts$/, ''), file]));
+/** Program by name. */
+const programs = new Map(files.sort().map((file) => [file.replace(/\.ts$/, ''), file]));
 const unknown = names.filter((name) => !programs.has(name));
 if (unknown.length > 0 || programs.size === 0) {
   console.error(`${folder}: there is no ${unknown.join(', ') || 'program'}; there are: ${[...programs.keys()].join(', ') || 'none'}`);

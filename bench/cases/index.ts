@@ -5,6 +5,7 @@ import { call } from './call.js';
 import { conv } from './conv.js';
 import { elementwise } from './elementwise.js';
 import { gemm } from './gemm.js';
+import { lowPrecision } from './low-precision.js';
 import { movement } from './movement.js';
 import { optimizer } from './optimizer.js';
 import { pooling } from './pooling.js';
@@ -25,6 +26,7 @@ const groups: readonly (readonly Case[])[] = [
   attention,
   recurrent,
   trainingSteps,
+  lowPrecision,
   call,
 ];
 

@@ -35,6 +35,8 @@ export interface Case {
   readonly writes: number;
   /** Length of the sum behind one number of the result: how far two correct engines may be apart follows from it (lib/check.ts). */
   readonly sums: number;
+  /** Rounding of the arithmetic, where that is not f32's. */
+  readonly eps?: number;
   /** values: results are compared number by number. moments: random results, by mean and variance. shape: only their number. */
   readonly check: 'values' | 'moments' | 'shape';
   /** Bytes that the computation moves through, where that is not reads + writes: decides which cache's bandwidth is the limit. */

@@ -3,7 +3,7 @@ import { sizeOf, type Case } from './case.js';
 import { short } from './stats.js';
 
 /** Distance of neighbouring f32 numbers at 1. */
-const eps = 2 ** -23;
+const single = 2 ** -23;
 
 export interface Agreement {
   readonly ok: boolean;
@@ -17,7 +17,7 @@ export interface Agreement {
  * makes a random walk of n steps of eps times the partial sum; its deviation is below eps sqrt(n) scale. Factor 16: two engines, the largest of millions, and
  * functions that are exact to a few units in the last place.
  */
-export function allowed(y: number, scale: number, n: number): number {
+export function allowed(y: number, scale: number, n: number, eps = single): number {
   return 16 * eps * (Math.sqrt(n) * scale + Math.abs(y));
 }
 
@@ -44,7 +44,7 @@ export function compare(one: Case, ours: Float32Array, theirs: Float32Array): Ag
     for (let i = start; i < start + size; i++) {
       const [a, b] = [ours[i] ?? NaN, theirs[i] ?? NaN];
       if (a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
-      const error = Math.abs(a - b) / allowed(a, scale, one.sums);
+      const error = Math.abs(a - b) / allowed(a, scale, one.sums, one.eps);
       if (!(error <= worst)) [worst, at] = [Number.isNaN(error) ? Infinity : error, i];
     }
     start += size;

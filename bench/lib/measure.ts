@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Case } from './case.js';
 import { compare } from './check.js';
-import { Child } from './child.js';
+import { Child, type Launch } from './child.js';
 import { writeInputs } from './fill.js';
 import type { Peer } from './peers.js';
 import { median, spread } from './stats.js';
@@ -14,6 +14,8 @@ export interface Settings {
   readonly rounds: number;
   /** Milliseconds that a sample should take at least. */
   readonly sample: number;
+  /** Measures bandwidth in place of our own engine. */
+  readonly meter: Launch | null;
   /** Temporary folder for inputs and results. */
   readonly folder: string;
 }
@@ -48,6 +50,8 @@ export interface Bandwidth {
   /** Bytes per second. */
   readonly read: number;
   readonly copy: number;
+  /** Updating in place. */
+  readonly update: number;
 }
 
 interface Runner {
@@ -65,9 +69,11 @@ export class Bench {
   readonly versions = new Map<string, string>();
   private readonly engines: { peer: Peer; child: Child }[] = [];
   private readonly settings: Settings;
+  private readonly meter: Child | null;
 
   constructor(settings: Settings) {
     this.settings = settings;
+    this.meter = settings.meter === null ? null : new Child(settings.meter);
   }
 
   /** Starts engines; one that does not start is left out, and `report` is told why. */
@@ -85,6 +91,7 @@ export class Bench {
   }
 
   close(): void {
+    this.meter?.close();
     for (const { child } of this.engines) child.close();
   }
 
@@ -153,10 +160,15 @@ export class Bench {
   private async sampleInTurns(one: Case, ours: Runner, others: readonly Runner[]): Promise<Limits> {
     const limits: Limits = { peaks: [], bandwidths: [] };
     const bytes = footprintOf(one);
+    const meter = this.meter ?? ours.child;
+    this.meter?.pin(this.settings.threads);
     for (let round = 0; round < this.settings.rounds; round++) {
       const { flops } = await ours.child.ask<{ flops: number }>({ do: 'peak', milliseconds: 4 });
       limits.peaks.push(flops);
-      if (bytes !== null) limits.bandwidths.push(await ours.child.ask<Bandwidth>({ do: 'bandwidth', bytes }));
+      if (bytes !== null) {
+        limits.bandwidths.push(await meter.ask<Bandwidth>({ do: 'bandwidth', bytes }));
+        if (this.settings.threads > 1) await sleep(10);
+      }
       for (const runner of [ours, ...others]) {
         if (round >= 3 && runner.slow) continue;
         runner.samples.push((await runner.child.time(runner.calls)).ms);
@@ -178,14 +190,14 @@ function footprintOf({ reads, writes, footprint = reads + writes }: Case): numbe
 }
 
 /**
- * Milliseconds for a case's bytes: reading at the speed of a pure read, writing at what a copy leaves for it, or, where it is in place, all at the better of the
- * two speeds. NaN without a measurement.
+ * Milliseconds for a case's bytes: reading at the speed of a pure read, writing at what a copy leaves for it; what is updated in place at the speed of
+ * such an update. NaN without a measurement.
  */
 function memoryTime({ reads, writes, inPlace = false }: Case, samples: readonly Bandwidth[]): number {
   if (samples.length === 0) return NaN;
   const read = Math.max(...samples.map((each) => each.read));
   const copy = Math.max(...samples.map((each) => each.copy));
-  if (inPlace) return ((reads + writes) / Math.max(read, copy)) * 1000;
+  if (inPlace) return ((reads + writes) / Math.max(...samples.map((each) => each.update))) * 1000;
   const secondsPerWritten = Math.max(0, 2 / copy - 1 / read);
   return (reads / read + writes * secondsPerWritten) * 1000;
 }

@@ -94,6 +94,12 @@ export function findPeers(threads: number): Found {
   return { peers, missing };
 }
 
+/** The program that measures bandwidth (peers/limit.cc); null where it was not built: then chainrule's own plainest kernels have to do. */
+export function bandwidthMeter(threads: number): Launch | null {
+  const program = join(built, 'limit');
+  return existsSync(program) ? { name: 'bandwidth', command: [program], env: { OMP_NUM_THREADS: String(threads) } } : null;
+}
+
 /** chainrule of a checkout, as a process like the others. */
 export function chainrule(name: string, checkout: string, threads: number): Peer {
   const command = [process.execPath, '--import', 'tsx', join(folder, 'chainrule.ts'), checkout];

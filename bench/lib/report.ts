@@ -32,8 +32,9 @@ export function best(peers: readonly Timing[]): Timing | null {
   return peers.filter((peer) => peer.counts).reduce<Timing | null>((a, b) => (a === null || b.ms < a.ms ? b : a), null);
 }
 
-/** How close to the machine's limit, and which limit it is. Null for work so small that neither can be told. */
+/** How close to the machine's limit, and which limit it is. Null for work so small that neither can be told, and for arithmetic whose peak is not measured. */
 export function shareOf({ one, ours, fmaPeak, memoryMs }: Measured): { share: number; limit: 'arithmetic' | 'bandwidth' } | null {
+  if (one.eps !== undefined) return null;
   const arithmetic = one.flops / (fmaPeak * 1e6);
   const bandwidth = Number.isNaN(memoryMs) ? 0 : memoryMs;
   const limit = Math.max(arithmetic, bandwidth);

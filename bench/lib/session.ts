@@ -7,7 +7,7 @@ import { Presets, SingleBar } from 'cli-progress';
 import { nameOf, type Case } from './case.js';
 import { Bench, type Measured } from './measure.js';
 import type { Options } from './options.js';
-import { root, type Peer } from './peers.js';
+import { bandwidthMeter, root, type Peer } from './peers.js';
 
 const git = (...args: readonly string[]): string => spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout?.trim() ?? '';
 
@@ -56,7 +56,7 @@ export async function runSession({ cases, options, engines, show }: Session): Pr
     bar?.start(cases.length * options.threads.length, 0, { name: '' });
     for (const threads of options.threads) {
       if (stopped) break;
-      bench = new Bench({ threads, rounds: options.rounds, sample: options.sample, folder });
+      bench = new Bench({ threads, meter: bandwidthMeter(threads), rounds: options.rounds, sample: options.sample, folder });
       await bench.start(engines(threads), say);
       say(`${threads} thread${threads === 1 ? '' : 's'}: ${[...bench.versions].map(([name, version]) => `${name} ${version}`).join(', ')}`);
       for (const one of cases) {

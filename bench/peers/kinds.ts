@@ -97,6 +97,11 @@ export const stateful: Readonly<Record<string, Stateful>> = {
     };
   },
 
+  quantizedLinear: (cr, x) => {
+    const { values, scale } = cr.quantize(at(x, 1));
+    return () => cr.quantizedLinear(at(x, 0), values, scale);
+  },
+
   /** `repeat` additions of small tensors in one scope, as a layer's call has one. */
   addInScope: (cr, x, { repeat }) => {
     const [a, b] = [at(x, 0), at(x, 1)];

@@ -154,9 +154,66 @@ std::optional<Work> convolution(const Case& one) {
   return between(dnnl::convolution_backward_weights(pd), {{DNNL_ARG_SRC, s}, {DNNL_ARG_DIFF_DST, d}}, DNNL_ARG_DIFF_WEIGHTS, out, gw, x);
 }
 
+/// Row-major, whatever the rank: abcd and shorter.
+memory::desc dense(const dims& shape) {
+  dims strides(shape.size(), 1);
+  for (size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
+  return {shape, f32, strides};
+}
+
+/// One source, one destination of the same shape.
+template <class Primitive, class Description>
+std::optional<Work> same_shape(const Case& one, const Description& description) {
+  const Buffer y = buffer_for(one.shape(0));
+  const memory::desc desc = dense(one.shape(0));
+  const Primitive primitive(typename Primitive::primitive_desc(description, cpu));
+  const std::unordered_map<int, memory> args{{DNNL_ARG_SRC, over(desc, one.inputs[0])}, {DNNL_ARG_DST, over(desc, y)}};
+  return Work{[=] { primitive.execute(queue, args); }, {y}, one.inputs};
+}
+
+std::optional<Work> eltwise(const Case& one) {
+  using dnnl::algorithm;
+  const std::unordered_map<std::string, algorithm> known{{"relu", algorithm::eltwise_relu},
+                                                         {"exp", algorithm::eltwise_exp},
+                                                         {"tanh", algorithm::eltwise_tanh},
+                                                         {"sigmoid", algorithm::eltwise_logistic},
+                                                         {"gelu", algorithm::eltwise_gelu_erf}};
+  const auto found = known.find(one.kind() == "geluTanh" ? "" : one.row["options"]["op"].get<std::string>());
+  if (found == known.end() && one.kind() != "geluTanh") return std::nullopt;
+  const algorithm what = one.kind() == "geluTanh" ? algorithm::eltwise_gelu_tanh : found->second;
+  return same_shape<dnnl::eltwise_forward>(one, dnnl::eltwise_forward::desc(dnnl::prop_kind::forward_inference, what, dense(one.shape(0))));
+}
+
+std::optional<Work> softmax(const Case& one) {
+  const int axis = static_cast<int>(one.shape(0).size()) - 1;
+  if (one.kind() == "softmax") {
+    return same_shape<dnnl::softmax_forward>(one,
+                                             dnnl::softmax_forward::desc(dnnl::prop_kind::forward_inference, dense(one.shape(0)), axis));
+  }
+  return same_shape<dnnl::logsoftmax_forward>(
+      one, dnnl::logsoftmax_forward::desc(dnnl::prop_kind::forward_inference, dense(one.shape(0)), axis));
+}
+
+std::optional<Work> pooling(const Case& one) {
+  const dims x = one.shape(0);
+  const int64_t size = one.option("size"), stride = one.option("stride"), padding = one.option("padding");
+  const auto extent = [&](size_t axis) { return (x[axis] + 2 * padding - size) / stride + 1; };
+  const dims shape{x[0], x[1], extent(2), extent(3)}, window{size, size}, step{stride, stride}, pad{padding, padding};
+  const auto what = one.kind() == "maxPool2d" ? dnnl::algorithm::pooling_max : dnnl::algorithm::pooling_avg_include_padding;
+  const dnnl::pooling_forward::desc description(dnnl::prop_kind::forward_inference, what, dense(x), dense(shape), step, window, pad, pad);
+  const dnnl::pooling_forward primitive(dnnl::pooling_forward::primitive_desc(description, cpu));
+  const Buffer y = buffer_for(shape);
+  const std::unordered_map<int, memory> args{{DNNL_ARG_SRC, over(dense(x), one.inputs[0])}, {DNNL_ARG_DST, over(dense(shape), y)}};
+  return Work{[=] { primitive.execute(queue, args); }, {y}, one.inputs};
+}
+
 std::optional<Work> prepare(const Case& one) {
   if (one.kind() == "matmul") return product(one);
   if (one.kind() == "conv2d") return convolution(one);
+  if (policy != "plain" || one.mode() != "forward") return std::nullopt;
+  if (one.kind() == "unary" || one.kind() == "geluTanh") return eltwise(one);
+  if (one.kind() == "softmax" || one.kind() == "logSoftmax") return softmax(one);
+  if (one.kind() == "maxPool2d" || one.kind() == "avgPool2d") return pooling(one);
   return std::nullopt;
 }
 

@@ -133,10 +133,20 @@ def add_in_scope(o, x):
     return without_gradients
 
 
+def quantized_linear(o, x):
+    weight = x[1]
+    scales = weight.abs().amax(1) / 127
+    packed = torch.ops.quantized.linear_prepack(
+        torch.quantize_per_channel(weight, scales, torch.zeros(len(scales), dtype=torch.int64), 0, torch.qint8), None
+    )
+    return lambda: torch.ops.quantized.linear_dynamic(x[0], packed)
+
+
 # Kinds with state: made once, then called.
 STATEFUL = {
     "step": models.step,
     "optimizer": optimizer,
+    "quantizedLinear": quantized_linear,
     "addInScope": add_in_scope,
     "addRecorded": lambda o, x: repeated(o, lambda a=x[0].requires_grad_(): torch.add(a, x[1])),
     "addSumBackward": add_sum_backward,
@@ -161,6 +171,8 @@ def pure(case, op, x):
 
 
 def read(spec, path):
+    if spec["dtype"] == "bf16":
+        return torch.from_numpy(np.fromfile(path, dtype=np.int16)).view(torch.bfloat16).reshape(spec["shape"])
     values = np.fromfile(path, dtype=NUMPY[spec["dtype"]])
     return torch.from_numpy(values).reshape(spec["shape"])
 
