@@ -9,7 +9,7 @@ export { full, ones, zeros, type CreateOptions } from './create/fill.js';
 export { fullLike, onesLike, randLike, randnLike, zerosLike } from './create/like.js';
 export { arange, eye, linspace } from './create/range.js';
 export { rand, randint, randn, randperm, type NormalOptions, type UniformOptions } from './create/random.js';
-export { fromArray, tensor, type NestedArray } from './create/tensor.js';
+export { fromArray, fromBits, tensor, type NestedArray } from './create/tensor.js';
 
 // ops
 export * from './ops/index.js';

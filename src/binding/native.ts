@@ -1,4 +1,4 @@
-import type { DataArray, DType } from '../core/dtype.js';
+import type { DType, RawArray } from '../core/dtype.js';
 
 /** A kernel as the addon describes it; its position in the list is the id that commands carry. */
 export interface NativeKernel {
@@ -36,8 +36,8 @@ export interface Native {
   keepAlive(on: boolean): void;
   allocate(bytes: number, count: number): number;
   submit(words: Float64Array, count: number, seq: number): boolean;
-  write(block: number, byteOffset: number, data: DataArray, seq: number): boolean;
-  read(block: number, byteOffset: number, destination: DataArray, seq: number): boolean;
+  write(block: number, byteOffset: number, data: RawArray, seq: number): boolean;
+  read(block: number, byteOffset: number, destination: RawArray, seq: number): boolean;
   wait(seq: number, timeoutMs: number): boolean;
   takeDone(): Float64Array;
   error(id: number): { readonly seq: number; readonly kernel: string; readonly message: string };

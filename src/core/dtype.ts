@@ -1,16 +1,16 @@
 import { DTypeError, show } from '../errors.js';
 
 /** Element types. Codes (their positions here) are those of native/core/dtype.h. */
-export const dtypes = ['f32', 'f64', 'i32', 'i64', 'u8', 'bool', 'i8'] as const;
+export const dtypes = ['f32', 'f64', 'i32', 'i64', 'u8', 'bool', 'i8', 'bf16', 'f16'] as const;
 export type DType = (typeof dtypes)[number];
 
 /** Position of each dtype in `dtypes`: its code in commands. */
-export const dtypeCode: Readonly<Record<DType, number>> = { f32: 0, f64: 1, i32: 2, i64: 3, u8: 4, bool: 5, i8: 6 };
+export const dtypeCode: Readonly<Record<DType, number>> = { f32: 0, f64: 1, i32: 2, i64: 3, u8: 4, bool: 5, i8: 6, bf16: 7, f16: 8 };
 
 /** Bytes per element. */
-export const itemSize: Readonly<Record<DType, number>> = { f32: 4, f64: 8, i32: 4, i64: 8, u8: 1, bool: 1, i8: 1 };
+export const itemSize: Readonly<Record<DType, number>> = { f32: 4, f64: 8, i32: 4, i64: 8, u8: 1, bool: 1, i8: 1, bf16: 2, f16: 2 };
 
-/** The typed arrays that hold tensor data on the JavaScript side; bool is bytes 0 and 1. */
+/** The typed arrays that hold tensor data on the JavaScript side; bool is bytes 0 and 1, bf16 and f16 are their values in f32. */
 export interface DataArrays {
   f32: Float32Array;
   f64: Float64Array;
@@ -19,13 +19,20 @@ export interface DataArrays {
   u8: Uint8Array;
   bool: Uint8Array;
   i8: Int8Array;
+  bf16: Float32Array;
+  f16: Float32Array;
 }
 export type DataArray = DataArrays[DType];
+
+/** What a tensor's memory is copied to and from: its values, or the bit patterns of bf16 and f16. */
+export type RawArray = DataArray | Uint16Array;
 
 /** A new zeroed typed array for `count` elements. */
 export function dataArray(dtype: DType, count: number): DataArray {
   switch (dtype) {
     case 'f32':
+    case 'bf16':
+    case 'f16':
       return new Float32Array(count);
     case 'f64':
       return new Float64Array(count);
@@ -42,17 +49,22 @@ export function dataArray(dtype: DType, count: number): DataArray {
 }
 
 export function isFloating(dtype: DType): boolean {
-  return dtype === 'f32' || dtype === 'f64';
+  return dtype === 'f32' || dtype === 'f64' || isHalf(dtype);
 }
 
-const rank: Readonly<Record<DType, number>> = { bool: 0, u8: 1, i8: 1, i32: 2, i64: 3, f32: 4, f64: 5 };
+/** Whether `dtype` is one of the floating types of 16 bits, which store what is computed in f32. */
+export function isHalf(dtype: DType): boolean {
+  return dtype === 'bf16' || dtype === 'f16';
+}
+
+const rank: Readonly<Record<DType, number>> = { bool: 0, u8: 1, i8: 1, i32: 2, i64: 3, bf16: 4, f16: 4, f32: 5, f64: 6 };
 
 /**
- * The dtype of an operation on `a` and `b`: the later of the two in bool < u8, i8 < i32 < i64 < f32 < f64 (PyTorch's rule for these types). u8 with i8 gives
- * i32, the smallest that holds both (PyTorch's is i16).
+ * The dtype of an operation on `a` and `b`: the later of the two in bool < u8, i8 < i32 < i64 < bf16, f16 < f32 < f64 (PyTorch's rule for these types). bf16
+ * with f16 gives f32, u8 with i8 gives i32, the smallest that holds both (PyTorch's is i16).
  */
 export function promote(a: DType, b: DType): DType {
-  if (a !== b && rank[a] === rank[b]) return 'i32';
+  if (a !== b && rank[a] === rank[b]) return isHalf(a) ? 'f32' : 'i32';
   return rank[a] >= rank[b] ? a : b;
 }
 

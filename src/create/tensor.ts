@@ -1,7 +1,7 @@
-import { checkDType, type DataArray, type DType } from '../core/dtype.js';
+import { checkDType, isHalf, type DataArray, type DType } from '../core/dtype.js';
 import { checkShape, formatShape, sizeOf, type Shape } from '../core/shape.js';
-import { ArgumentError, ShapeError } from '../errors.js';
-import { emptyTensor, upload, type Tensor } from '../tensor/tensor.js';
+import { ArgumentError, DTypeError, ShapeError } from '../errors.js';
+import { emptyTensor, upload, writeRaw, type Tensor } from '../tensor/tensor.js';
 import type { CreateOptions } from './fill.js';
 
 /** Numbers or booleans, nested to any depth; all rows of an axis equally long. */
@@ -47,6 +47,19 @@ export function fromArray(values: ArrayLike<number> | DataArray, shape: Shape, o
   if (values.length !== sizeOf(shape))
     throw new ShapeError('fromArray', `shape ${formatShape(shape)} has ${sizeOf(shape)} elements, values has ${values.length}`);
   return make(values, [...shape], options.dtype ?? dtypeOfArray(values), options);
+}
+
+/** A bf16 or f16 tensor from bit patterns, as bits() gives them and files hold them. Throws ShapeError when their number does not fit, DTypeError for other dtypes. */
+export function fromBits(bits: Uint16Array, shape: Shape, dtype: 'bf16' | 'f16'): Tensor {
+  checkShape('fromBits', shape);
+  checkDType('fromBits', dtype);
+  if (!isHalf(dtype)) throw new DTypeError('fromBits', `dtype must be bf16 or f16, got ${String(dtype)}`);
+  if (!(bits instanceof Uint16Array)) throw new ArgumentError('fromBits', 'bits must be a Uint16Array');
+  if (bits.length !== sizeOf(shape))
+    throw new ShapeError('fromBits', `shape ${formatShape(shape)} has ${sizeOf(shape)} elements, bits has ${bits.length}`);
+  const out = emptyTensor([...shape], dtype);
+  if (out.size > 0) writeRaw(out, bits);
+  return out;
 }
 
 function make(values: ArrayLike<number> | DataArray, shape: Shape, dtype: DType, { requiresGrad = false }: CreateOptions): Tensor {

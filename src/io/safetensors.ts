@@ -1,26 +1,36 @@
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { itemSize, type DataArray, type DType } from '../core/dtype.js';
-import { fromArray } from '../create/tensor.js';
+import { isHalf, itemSize, type DType, type RawArray } from '../core/dtype.js';
+import { fromArray, fromBits } from '../create/tensor.js';
 import { ArgumentError, checkOptions, FormatError } from '../errors.js';
+import { to } from '../ops/elementwise/cast.js';
 import { Tensor } from '../tensor/tensor.js';
 import { writeAtomically } from './atomic-file.js';
 import { readBytes, withFile } from './read-file.js';
 import { headerLength, parseHeader, type FileDType, type FileEntry, type FileHeader } from './safetensors-header.js';
-import { bf16ToF32, f16ToF32 } from './widen.js';
 
 /** Tensors by name. */
 export type NamedTensors = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;
 
 export interface LoadSafetensorsOptions {
-  /** Whether F16 and BF16 become f32 and I8, I16 and U16 become i32, which loses nothing. Without it I8 stays i8, and files with the others are refused. */
+  /** Whether F16 and BF16 become f32 and I8, I16 and U16 become i32, which loses nothing. Without it F16, BF16 and I8 stay what they are, and files with the others are refused. */
   readonly widen?: boolean;
 }
 
-const fileDType: Readonly<Record<DType, FileDType>> = { f32: 'F32', f64: 'F64', i32: 'I32', i64: 'I64', u8: 'U8', i8: 'I8', bool: 'BOOL' };
+const fileDType: Readonly<Record<DType, FileDType>> = {
+  f32: 'F32',
+  f64: 'F64',
+  i32: 'I32',
+  i64: 'I64',
+  u8: 'U8',
+  i8: 'I8',
+  bool: 'BOOL',
+  bf16: 'BF16',
+  f16: 'F16',
+};
 
 /** Largest alignment first, as the reference writer orders its tensors. */
-const writeOrder: readonly DType[] = ['i64', 'f64', 'f32', 'i32', 'u8', 'i8', 'bool'];
+const writeOrder: readonly DType[] = ['i64', 'f64', 'f32', 'i32', 'bf16', 'f16', 'u8', 'i8', 'bool'];
 
 /**
  * The tensors of a safetensors file by name, in the file's order: `model.loadStateDict(await loadSafetensors(path))`. Everything is checked before memory is
@@ -35,7 +45,7 @@ export async function loadSafetensors(path: string, options: LoadSafetensorsOpti
     try {
       for (const entry of header.entries) {
         const bytes = await readBytes('loadSafetensors', file, start + entry.begin, entry.bytes);
-        tensors.set(entry.name, fromArray(...decoded(entry, bytes, options.widen === true)));
+        tensors.set(entry.name, decoded(entry, bytes, options.widen === true));
       }
     } catch (error) {
       for (const t of tensors.values()) t.dispose();
@@ -60,7 +70,7 @@ export async function saveSafetensors(path: string, state: NamedTensors, metadat
   );
   const header = headerText(ordered, metadata);
   // Every read is queued here, before the first await: a later step cannot change what is saved.
-  const reads = ordered.map(([, t]) => t.data());
+  const reads = ordered.map(([, t]) => stored(t));
   const arrays = await Promise.all(reads);
   await writeAtomically(path, [header, ...arrays.map(bytesOf)]);
 }
@@ -68,7 +78,7 @@ export async function saveSafetensors(path: string, state: NamedTensors, metadat
 /** SHA-256 (hex) over names, dtypes, shapes and bytes in the order of the names: equal exactly when two models have the same weights. */
 export async function weightHash(state: NamedTensors): Promise<string> {
   const ordered = entriesOf('weightHash', state).sort(([a], [b]) => byBytes(a, b));
-  const arrays = await Promise.all(ordered.map(([, t]) => t.data()));
+  const arrays = await Promise.all(ordered.map(([, t]) => stored(t)));
   const hash = createHash('sha256');
   ordered.forEach(([name, { dtype, shape }], i) => {
     hash.update(`${JSON.stringify(name)} ${dtype} [${shape.join(',')}]\n`);
@@ -88,46 +98,46 @@ function checkSupported({ name, dtype, shape }: FileEntry, { widen = false }: Lo
   const what = `tensor ${JSON.stringify(name)} is ${dtype} [${shape.join(',')}]`;
   if (dtype === 'U32' || dtype === 'U64') throw new FormatError('loadSafetensors', `${what}; there is no dtype here that holds its values`);
   if (!widen && !Object.values(fileDType).includes(dtype))
-    throw new FormatError(
-      'loadSafetensors',
-      `${what}; pass { widen: true } to load it as ${dtype.endsWith('F16') || dtype === 'F16' ? 'f32' : 'i32'}`,
-    );
+    throw new FormatError('loadSafetensors', `${what}; pass { widen: true } to load it as i32`);
   if (shape.length > 8) throw new FormatError('loadSafetensors', `${what}; at most 8 axes are supported`);
 }
 
-/** What fromArray takes. */
-function decoded(
-  { dtype, shape }: FileEntry,
-  { buffer }: Uint8Array<ArrayBuffer>,
-  widen: boolean,
-): [DataArray, readonly number[], { dtype: DType }] {
+function decoded({ dtype, shape }: FileEntry, { buffer }: Uint8Array<ArrayBuffer>, widen: boolean): Tensor {
   switch (dtype) {
     case 'F32':
-      return [new Float32Array(buffer), shape, { dtype: 'f32' }];
+      return fromArray(new Float32Array(buffer), shape);
     case 'F64':
-      return [new Float64Array(buffer), shape, { dtype: 'f64' }];
+      return fromArray(new Float64Array(buffer), shape);
     case 'I32':
-      return [new Int32Array(buffer), shape, { dtype: 'i32' }];
+      return fromArray(new Int32Array(buffer), shape);
     case 'I64':
-      return [new BigInt64Array(buffer), shape, { dtype: 'i64' }];
+      return fromArray(new BigInt64Array(buffer), shape);
     case 'U8':
-      return [new Uint8Array(buffer), shape, { dtype: 'u8' }];
+      return fromArray(new Uint8Array(buffer), shape);
     case 'BOOL':
-      return [new Uint8Array(buffer), shape, { dtype: 'bool' }];
+      return fromArray(new Uint8Array(buffer), shape, { dtype: 'bool' });
     case 'BF16':
-      return [bf16ToF32(new Uint16Array(buffer)), shape, { dtype: 'f32' }];
+      return halves(new Uint16Array(buffer), shape, 'bf16', widen);
     case 'F16':
-      return [f16ToF32(new Uint16Array(buffer)), shape, { dtype: 'f32' }];
+      return halves(new Uint16Array(buffer), shape, 'f16', widen);
     case 'I8':
-      return widen ? [Int32Array.from(new Int8Array(buffer)), shape, { dtype: 'i32' }] : [new Int8Array(buffer), shape, { dtype: 'i8' }];
+      return widen ? fromArray(Int32Array.from(new Int8Array(buffer)), shape) : fromArray(new Int8Array(buffer), shape);
     case 'I16':
-      return [Int32Array.from(new Int16Array(buffer)), shape, { dtype: 'i32' }];
+      return fromArray(Int32Array.from(new Int16Array(buffer)), shape);
     case 'U16':
-      return [Int32Array.from(new Uint16Array(buffer)), shape, { dtype: 'i32' }];
+      return fromArray(Int32Array.from(new Uint16Array(buffer)), shape);
     case 'U32':
     case 'U64':
       throw new FormatError('loadSafetensors', `${dtype} is not supported`);
   }
+}
+
+function halves(bits: Uint16Array, shape: readonly number[], dtype: 'bf16' | 'f16', widen: boolean): Tensor {
+  const t = fromBits(bits, shape, dtype);
+  if (!widen) return t;
+  const wide = to(t, 'f32');
+  t.dispose();
+  return wide;
 }
 
 /** Length, JSON, and spaces up to a multiple of 8, so that every tensor is aligned. */
@@ -170,6 +180,11 @@ function byBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-function bytesOf(array: DataArray): Uint8Array {
+/** The elements as they lie in memory. */
+function stored(t: Tensor): Promise<RawArray> {
+  return isHalf(t.dtype) ? t.bits() : t.data();
+}
+
+function bytesOf(array: RawArray): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }

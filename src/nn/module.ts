@@ -151,11 +151,11 @@ export abstract class Module {
   }
 
   /**
-   * Makes parameters and floating buffers another dtype, f32 or f64. They become new tensors: make the optimizer afterwards. Returns the module.
+   * Makes parameters and floating buffers another floating dtype. They become new tensors: make the optimizer afterwards. Returns the module.
    * Throws ArgumentError on another dtype.
    */
   to(dtype: DType): this {
-    if (!isFloating(dtype)) throw new ArgumentError('Module.to', `dtype must be f32 or f64, got ${String(dtype)}`);
+    if (!isFloating(dtype)) throw new ArgumentError('Module.to', `dtype must be f32, f64, bf16 or f16, got ${String(dtype)}`);
     const converted = new Map<Tensor, Tensor>();
     for (const module of this.modules()) module.#convert(dtype, converted);
     return this;

@@ -1,3 +1,4 @@
+import { isHalf } from '../core/dtype.js';
 import { formatShape, sameShape } from '../core/shape.js';
 import { full } from '../create/fill.js';
 import { ArgumentError, checkOptions, DTypeError, ShapeError } from '../errors.js';
@@ -150,7 +151,10 @@ export abstract class Optimizer<O extends GroupOptions = GroupOptions> {
     if (!(p instanceof Tensor)) throw new ArgumentError(this.name, `parameter ${i} must be a tensor, got ${typeof p}`);
     const what = `parameter ${i} ${formatShape(p.shape)}`;
     if (!p.isLeaf) throw new ArgumentError(this.name, `${what} was computed from others; only leaves can be optimized (detach() it)`);
-    if (p.dtype !== 'f32' && p.dtype !== 'f64') throw new DTypeError(this.name, `${what} must be f32 or f64, got ${p.dtype}`);
+    if (p.dtype !== 'f32' && p.dtype !== 'f64') {
+      const cure = isHalf(p.dtype) ? ": updates would be lost in rounding; train with model.to('f32') and convert afterwards" : '';
+      throw new DTypeError(this.name, `${what} must be f32 or f64, got ${p.dtype}${cure}`);
+    }
     if (!p.isContiguous) throw new ArgumentError(this.name, `${what} is a strided view; make it contiguous() first`);
     if (seen.has(p)) throw new ArgumentError(this.name, `${what} is named twice; each parameter belongs to one group`);
     seen.add(p);

@@ -1,5 +1,5 @@
 import { native } from '../binding/load.js';
-import { dtypeCode, dtypes, type DType } from '../core/dtype.js';
+import { dtypeCode, dtypes, isHalf, type DType } from '../core/dtype.js';
 import { DTypeError } from '../errors.js';
 import { command } from './stream.js';
 import type { Handle } from './handle.js';
@@ -76,7 +76,10 @@ export function kernel(
   return (ins, outs, values = noParams) => {
     const operand = (key < ins.length ? ins[key] : outs[key - ins.length]) as Handle;
     const id = ids[dtypeCode[operand.dtype]] as number;
-    if (id < 0) throw new DTypeError(name, `no kernel for ${operand.dtype}; there is one for ${supportedDTypes(name).join(', ')}`);
+    if (id < 0) {
+      const cure = isHalf(operand.dtype) ? "; convert it with to('f32')" : '';
+      throw new DTypeError(name, `no kernel for ${operand.dtype}; there is one for ${supportedDTypes(name).join(', ')}${cure}`);
+    }
     if (values.length !== count) throw new Error(`kernel ${name} takes ${count} parameters, got ${values.length}`);
     command(id, ins, outs, values, fallible);
   };

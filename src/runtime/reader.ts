@@ -1,5 +1,5 @@
 import { native } from '../binding/load.js';
-import { dataArray, itemSize, type DataArray } from '../core/dtype.js';
+import { dataArray, isHalf, itemSize, type RawArray } from '../core/dtype.js';
 import { sizeOf } from '../core/shape.js';
 import type { Handle } from './handle.js';
 import { executionError, reportSkipped } from './failures.js';
@@ -7,7 +7,7 @@ import { flush, read, waitFor } from './stream.js';
 
 /** Reads under way, by sequence number. Holding the array here keeps it alive while the executor fills it. */
 interface Reader {
-  readonly array: DataArray;
+  readonly array: RawArray;
   /** Called with 0 or the id of the error that the values depend on. */
   readonly done: (error: number) => void;
 }
@@ -30,14 +30,15 @@ function settle(): void {
 }
 
 function start(t: Handle, done: (error: number) => void): Reader & { readonly seq: number } {
-  const array = dataArray(t.dtype, sizeOf(t.shape));
+  const count = sizeOf(t.shape);
+  const array = isHalf(t.dtype) ? new Uint16Array(count) : dataArray(t.dtype, count);
   const reader = { array, done, seq: read(t.storage.block, t.offset * itemSize[t.dtype], array) };
   readers.set(reader.seq, reader);
   return reader;
 }
 
-/** The values of a contiguous handle, once everything before has run. Rejects with the error that they depend on. */
-export function readAsync(t: Handle): Promise<DataArray> {
+/** The values of a contiguous handle (the bits, for bf16 and f16), once everything before has run. Rejects with the error that they depend on. */
+export function readAsync(t: Handle): Promise<RawArray> {
   return new Promise((resolve, reject) => {
     const { array } = start(t, (error) => {
       if (--awaited === 0) native.keepAlive(false);
@@ -49,7 +50,7 @@ export function readAsync(t: Handle): Promise<DataArray> {
 }
 
 /** As readAsync, but blocks the thread until the values are there. */
-export function readSync(t: Handle): DataArray {
+export function readSync(t: Handle): RawArray {
   let failure = 0;
   const { seq, array } = start(t, (error) => (failure = error));
   waitFor(seq);

@@ -1,6 +1,6 @@
 import { native } from '../binding/load.js';
 import type { Handle } from './handle.js';
-import { dtypeCode, type DataArray } from '../core/dtype.js';
+import { dtypeCode, type RawArray } from '../core/dtype.js';
 import { rememberSite } from './failures.js';
 
 /**
@@ -111,7 +111,7 @@ export function release(block: number): void {
 }
 
 /** Copies `data` into a block in its turn; `data` may be changed as soon as this returns. */
-export function write(block: number, byteOffset: number, data: DataArray): number {
+export function write(block: number, byteOffset: number, data: RawArray): number {
   flush();
   seq++;
   again(() => native.write(block, byteOffset, data, seq));
@@ -119,7 +119,7 @@ export function write(block: number, byteOffset: number, data: DataArray): numbe
 }
 
 /** Fills `destination` from a block in its turn and returns the number to wait for. `destination` is not to be touched before. */
-export function read(block: number, byteOffset: number, destination: DataArray): number {
+export function read(block: number, byteOffset: number, destination: RawArray): number {
   flush();
   seq++;
   again(() => native.read(block, byteOffset, destination, seq));

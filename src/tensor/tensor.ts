@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { dataArray, isFloating, itemSize, type DataArray, type DType } from '../core/dtype.js';
+import { dataArray, isFloating, isHalf, itemSize, type DataArray, type DType, type RawArray } from '../core/dtype.js';
 import { contiguousStrides, formatShape, sizeOf, type Shape } from '../core/shape.js';
 import { DTypeError, GradError, ShapeError } from '../errors.js';
 import { checkLive, Handle } from '../runtime/handle.js';
@@ -12,6 +12,8 @@ import type { Node } from './node.js';
 import { formatTensor, toNested, type Nested } from './print.js';
 
 const copy = kernel('copy', [1, 1]);
+const widen = kernel('cast_f32', [1, 1]);
+const narrow = { bf16: kernel('cast_bf16', [1, 1]), f16: kernel('cast_f16', [1, 1]) };
 
 /** How long console.log(t) may wait for a value that is still being computed. */
 const inspectWaitMs = 5;
@@ -52,7 +54,7 @@ export class Tensor extends Handle {
 
   set requiresGrad(on: boolean) {
     if (on && !isFloating(this.dtype))
-      throw new DTypeError('requiresGrad', `only f32 and f64 tensors have gradients, this one is ${this.dtype}`);
+      throw new DTypeError('requiresGrad', `only floating tensors have gradients, this one is ${this.dtype}`);
     if (this.node !== null) {
       if (!on)
         throw new GradError('requiresGrad', `this tensor was computed by ${this.node.rule.name}; use detach() to cut it from the graph`);
@@ -75,15 +77,29 @@ export class Tensor extends Handle {
     this.gradient = g;
   }
 
-  /** The values, in row-major order, once they are computed. The event loop goes on. Rejects with the error of a command that they depend on. */
+  /** The values, in row-major order, once they are computed; those of bf16 and f16 in f32. The event loop goes on. Rejects with the error of a command that they depend on. */
   async data(): Promise<DataArray> {
     checkLive('data', 'x', this);
     if (this.size === 0) return dataArray(this.dtype, 0);
     const source = this.packed();
     try {
-      return await readAsync(source);
+      return (await readAsync(source)) as DataArray;
     } finally {
       if (source !== this) releaseHandle(source, 'data');
+    }
+  }
+
+  /** The bit patterns of a bf16 or f16 tensor, in row-major order, once they are computed: what files hold. Throws DTypeError for other dtypes. */
+  async bits(): Promise<Uint16Array> {
+    checkLive('bits', 'x', this);
+    if (!isHalf(this.dtype))
+      throw new DTypeError('bits', `x must be bf16 or f16, got ${this.dtype} ${formatShape(this.shape)}; use data()`);
+    if (this.size === 0) return new Uint16Array(0);
+    const source = this.isContiguous ? this : this.copied();
+    try {
+      return (await readAsync(source)) as Uint16Array;
+    } finally {
+      if (source !== this) releaseHandle(source, 'bits');
     }
   }
 
@@ -93,7 +109,7 @@ export class Tensor extends Handle {
     if (this.size === 0) return dataArray(this.dtype, 0);
     const source = this.packed();
     try {
-      return readSync(source);
+      return readSync(source) as DataArray;
     } finally {
       if (source !== this) releaseHandle(source, 'dataSync');
     }
@@ -183,9 +199,17 @@ export class Tensor extends Handle {
       throw new ShapeError(op, `x ${formatShape(this.shape)} has ${this.size} elements, not one; use data() or toArray()`);
   }
 
-  /** Itself, or a copy whose elements lie one after the other. */
+  /** Itself, or a copy whose elements lie one after the other, as values that JavaScript knows. */
   private packed(): Tensor {
-    if (this.isContiguous) return this;
+    if (isHalf(this.dtype)) {
+      const out = emptyTensor(this.shape, 'f32');
+      widen([this], [out]);
+      return out;
+    }
+    return this.isContiguous ? this : this.copied();
+  }
+
+  private copied(): Tensor {
     const out = emptyTensor(this.shape, this.dtype);
     copy([this], [out]);
     return out;
@@ -211,7 +235,19 @@ export function viewHandle(t: Pick<Handle, 'storage' | 'dtype'>, shape: Shape, s
 
 /** Writes JavaScript values into a contiguous tensor, converting as its dtype asks. */
 export function upload(t: Tensor, data: ArrayLike<number> | DataArray): void {
-  t.storage.lastWrite = write(t.storage.block, t.offset * itemSize[t.dtype], asDataArray(data, t.dtype));
+  if (t.dtype !== 'bf16' && t.dtype !== 'f16') {
+    writeRaw(t, asDataArray(data, t.dtype));
+    return;
+  }
+  const wide = emptyTensor(t.shape, 'f32');
+  writeRaw(wide, asDataArray(data, 'f32'));
+  narrow[t.dtype]([wide], [t]);
+  releaseHandle(wide, 'upload');
+}
+
+/** Writes elements as they lie in memory into a contiguous tensor. */
+export function writeRaw(t: Tensor, data: RawArray): void {
+  t.storage.lastWrite = write(t.storage.block, t.offset * itemSize[t.dtype], data);
 }
 
 function asDataArray(data: ArrayLike<number> | DataArray, dtype: DType): DataArray {

@@ -67,7 +67,7 @@ describe('a gradient that cannot be computed is an error that says why', () => {
   });
 
   it('integers', () => {
-    expect(() => tensor([1, 2], { dtype: 'i32', requiresGrad: true })).toThrow(/only f32 and f64 tensors have gradients, this one is i32/);
+    expect(() => tensor([1, 2], { dtype: 'i32', requiresGrad: true })).toThrow(/only floating tensors have gradients, this one is i32/);
   });
 
   it('requiresGrad off on a computed tensor', () => {

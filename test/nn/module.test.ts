@@ -226,7 +226,7 @@ describe('state', () => {
     expect([...block.stateDict().values()].every((t) => t.dtype === 'f64')).toBe(true);
     expect(block.conv.weight.requiresGrad).toBe(false);
     expect(block.gain.requiresGrad).toBe(true);
-    expect(() => block.to('i32')).toThrow('Module.to: dtype must be f32 or f64, got i32');
+    expect(() => block.to('i32')).toThrow('Module.to: dtype must be f32, f64, bf16 or f16, got i32');
   });
 });
 

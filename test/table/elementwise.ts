@@ -288,6 +288,6 @@ export const elementwise = [
     inputs: [{ low: 0, high: 100 }],
     gradients: [], // finite differences of a rounding say nothing; test/elementwise has its gradient
     torch: { none: 'dtypes are spelled differently; test/elementwise has the special values' },
-    rejects: [{ call: () => to(zeros([1]), 'f16' as unknown as DType), message: /^to: unknown dtype f16; dtypes are f32, f64/ }],
+    rejects: [{ call: () => to(zeros([1]), 'f8' as unknown as DType), message: /^to: unknown dtype f8; dtypes are f32, f64/ }],
   }),
 ];

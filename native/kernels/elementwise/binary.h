@@ -1,13 +1,18 @@
 #pragma once
 // Kernels of two inputs: f(V, V) -> V, for the element types listed by the kernel.
-#include "kernels/elementwise/map.h"
+#include "kernels/elementwise/half.h"
 
 namespace chainrule::CR_ISA {
 
-/// Registrations of Op, over vectors, for each T.
+/// Registrations of Op, over vectors, for each T, and for bf16 and f16 where f32 is among them.
 template <class Op, class... T>
 constexpr auto binary_kernels(const char* name, const char* params = "") {
-  return kernel_set(Registration{name, kDTypeOf<T>, kIsa, "TT>T", params, &run_same_type<Op, 2, T>}...);
+  if constexpr (kHasFloat<T...>) {
+    return with_halves<&same_type_row<Op, 2, float>>(name, "TT>T", params,
+                                                     Registration{name, kDTypeOf<T>, kIsa, "TT>T", params, &run_same_type<Op, 2, T>}...);
+  } else {
+    return kernel_set(Registration{name, kDTypeOf<T>, kIsa, "TT>T", params, &run_same_type<Op, 2, T>}...);
+  }
 }
 
 /// Row function of an op that works on one element at a time (integer division and the like).
@@ -27,7 +32,11 @@ void run_scalar(Context& ctx, const Args& args) {
 /// Registrations of Op, over single elements, for each T.
 template <class Op, class... T>
 constexpr auto scalar_kernels(const char* name) {
-  return kernel_set(Registration{name, kDTypeOf<T>, kIsa, "TT>T", "", &run_scalar<Op, T>}...);
+  if constexpr (kHasFloat<T...>) {
+    return with_halves<&scalar_row<Op, float>>(name, "TT>T", "", Registration{name, kDTypeOf<T>, kIsa, "TT>T", "", &run_scalar<Op, T>}...);
+  } else {
+    return kernel_set(Registration{name, kDTypeOf<T>, kIsa, "TT>T", "", &run_scalar<Op, T>}...);
+  }
 }
 
 }  // namespace chainrule::CR_ISA

@@ -1,6 +1,6 @@
 #pragma once
 // Kernels whose result is a bool: comparisons, logic, classification. Op::f gives a comparison's mask (0 or -1 in each lane).
-#include "kernels/elementwise/map.h"
+#include "kernels/elementwise/half.h"
 
 namespace chainrule::CR_ISA {
 
@@ -38,7 +38,9 @@ void run_mask(Context& ctx, const Args& args) {
 
 template <class Op, int Inputs, class... T>
 constexpr auto mask_kernels_of(const char* name) {
-  return kernel_set(Registration{name, kDTypeOf<T>, kIsa, Inputs == 1 ? "T>b" : "TT>b", "", &run_mask<Op, Inputs, T>}...);
+  constexpr const char* signature = Inputs == 1 ? "T>b" : "TT>b";
+  return with_halves<&mask_row<Op, Inputs, float>>(name, signature, "",
+                                                   Registration{name, kDTypeOf<T>, kIsa, signature, "", &run_mask<Op, Inputs, T>}...);
 }
 /// Registrations of Op for every element type.
 template <class Op, int Inputs>

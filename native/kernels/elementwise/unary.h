@@ -1,14 +1,19 @@
 #pragma once
 // Kernels of one input. An op is a struct: `f(V x)` or `f(V x, const double* params)`, over vectors of each element type it is registered
 // for; a fused gradient is `grad(V g, V saved)` or `grad(V g, V saved, const double* params)`.
-#include "kernels/elementwise/map.h"
+#include "kernels/elementwise/half.h"
 
 namespace chainrule::CR_ISA {
 
-/// Registrations of Op::f for each T.
+/// Registrations of Op::f for each T, and for bf16 and f16 where f32 is among them.
 template <class Op, class... T>
 constexpr auto unary_kernels(const char* name, const char* params = "") {
-  return kernel_set(Registration{name, kDTypeOf<T>, kIsa, "T>T", params, &run_same_type<Op, 1, T>}...);
+  if constexpr (kHasFloat<T...>) {
+    return with_halves<&same_type_row<Op, 1, float>>(name, "T>T", params,
+                                                     Registration{name, kDTypeOf<T>, kIsa, "T>T", params, &run_same_type<Op, 1, T>}...);
+  } else {
+    return kernel_set(Registration{name, kDTypeOf<T>, kIsa, "T>T", params, &run_same_type<Op, 1, T>}...);
+  }
 }
 
 /// Op::grad in the place of f.
@@ -24,11 +29,12 @@ struct GradOf {
   }
 };
 
-/// Registrations of Op::grad for f32 and f64: inputs g and the tensor that the op saved (x or y).
+/// Registrations of Op::grad for the floating types: inputs g and the tensor that the op saved (x or y).
 template <class Op>
 constexpr auto grad_kernels(const char* name, const char* params = "") {
-  return kernel_set(Registration{name, DType::f32, kIsa, "TT>T", params, &run_same_type<GradOf<Op>, 2, float>},
-                    Registration{name, DType::f64, kIsa, "TT>T", params, &run_same_type<GradOf<Op>, 2, double>});
+  return with_halves<&same_type_row<GradOf<Op>, 2, float>>(
+      name, "TT>T", params, Registration{name, DType::f32, kIsa, "TT>T", params, &run_same_type<GradOf<Op>, 2, float>},
+      Registration{name, DType::f64, kIsa, "TT>T", params, &run_same_type<GradOf<Op>, 2, double>});
 }
 
 }  // namespace chainrule::CR_ISA

@@ -28,7 +28,7 @@ void run_where(Context& ctx, const Args& args) {
 
 template <class... T>
 constexpr auto where_kernels() {
-  return kernel_set(Registration{"where", kDTypeOf<T>, kIsa, "bTT>T", "", &run_where<T>}...);
+  return with_halves<&where_row<float>>("where", "bTT>T", "", Registration{"where", kDTypeOf<T>, kIsa, "bTT>T", "", &run_where<T>}...);
 }
 CR_REGISTER(where, (where_kernels<float, double, int32_t, int64_t, uint8_t, bool>()));
 

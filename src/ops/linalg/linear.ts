@@ -1,14 +1,17 @@
+import { isHalf, promote } from '../../core/dtype.js';
 import { contiguousStrides, formatShape, type Spec } from '../../core/shape.js';
 import { ArgumentError, ShapeError } from '../../errors.js';
 import { Handle } from '../../runtime/handle.js';
 import { kernel } from '../../runtime/kernel.js';
 import { Tensor } from '../../tensor/tensor.js';
+import { scope } from '../../runtime/scope.js';
 import { describe } from '../elementwise/binary.js';
+import { to } from '../elementwise/cast.js';
 import { transpose } from '../movement/permute.js';
 import { reshape } from '../movement/reshape.js';
 import { apply, defineOp, floating, sameDType } from '../op.js';
 import { sumTo } from '../reduce/sum-to.js';
-import { matmul, rows } from './matmul.js';
+import { matmul, rows, widened } from './matmul.js';
 
 const forward = kernel('linear', [3, 1]);
 const multiply = kernel('matmul', [2, 1]);
@@ -85,12 +88,19 @@ function linearSpec(x: Spec, weight: Spec): Spec {
 }
 
 /**
- * Affine map y = x weight^T + bias. x [..., in], weight [out, in], bias [out] -> [..., out]; f32 or f64. Throws ShapeError when the shapes do not agree,
+ * Affine map y = x weight^T + bias. x [..., in], weight [out, in], bias [out] -> [..., out]; f32 or f64. bf16 and f16,
+ * also next to f32, are multiplied and summed in f32 and rounded once, to the common dtype of x and weight. Throws ShapeError when the shapes do not agree,
  * DTypeError when the dtypes differ.
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
   if (!(x instanceof Tensor)) throw new ArgumentError('linear', `x must be a tensor, got ${describe(x)}`);
   if (!(weight instanceof Tensor)) throw new ArgumentError('linear', `weight must be a tensor, got ${describe(weight)}`);
+  if (isHalf(x.dtype) || isHalf(weight.dtype) || (bias instanceof Tensor && isHalf(bias.dtype))) {
+    return scope(() => {
+      const y = linear(widened(x), widened(weight), bias instanceof Tensor ? widened(bias) : bias);
+      return to(y, promote(x.dtype, weight.dtype));
+    }, 'linear');
+  }
   if (bias === undefined || bias === null) return apply(linearNoBiasOp, { x, weight }, {});
   return apply(linearOp, { x, weight, bias }, {});
 }

@@ -1,9 +1,11 @@
+import { isHalf, promote } from '../../core/dtype.js';
 import { broadcastShapes, formatShape, sizeOf, type Spec } from '../../core/shape.js';
 import { ArgumentError, ShapeError } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
 import { scope } from '../../runtime/scope.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { describe } from '../elementwise/binary.js';
+import { to } from '../elementwise/cast.js';
 import { transpose } from '../movement/permute.js';
 import { reshape } from '../movement/reshape.js';
 import { apply, defineOp, requireDType, sameDType } from '../op.js';
@@ -28,6 +30,11 @@ export function rows(x: Tensor): Tensor {
   return x.shape.length === 2 ? x : reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1) ?? 1]);
 }
 
+/** bf16 and f16 as f32: products and sums are computed there. */
+export function widened(x: Tensor): Tensor {
+  return isHalf(x.dtype) ? to(x, 'f32') : x;
+}
+
 function product(a: Tensor, b: Tensor): Tensor {
   return apply(matmulOp, { a, b }, {});
 }
@@ -46,7 +53,8 @@ function matmulSpec(a: Spec, b: Spec): Spec {
 
 /**
  * Matrix product c = a b over the last two axes. a [..., m, k], b [..., k, n] -> [..., m, n]; the leading axes are broadcast. A vector a [k] is a row and a
- * vector b [k] a column, and their axis does not appear in the result ([k] x [k] -> []). f32, f64, i32, i64. Each element is summed in the order of k, so
+ * vector b [k] a column, and their axis does not appear in the result ([k] x [k] -> []). f32, f64, i32, i64; bf16 and f16, also next to f32, are
+ * multiplied and summed in f32 and rounded once. Each element is summed in the order of k, so
  * that it has the same bits for any number of threads. O(m n k). Throws ShapeError when the sizes k differ or the batches do not broadcast, DTypeError
  * when the dtypes differ.
  */
@@ -58,6 +66,9 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
       'matmul',
       `a ${formatShape(a.shape)} and b ${formatShape(b.shape)} must have at least one axis; use mul for scalars`,
     );
+  }
+  if (isHalf(a.dtype) || isHalf(b.dtype)) {
+    return scope(() => to(matmul(widened(a), widened(b)), promote(a.dtype, b.dtype)), 'matmul');
   }
   if (a.shape.length > 1 && b.shape.length > 1) return product(a, b);
   return scope(() => {

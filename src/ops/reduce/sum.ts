@@ -1,6 +1,7 @@
-import { isFloating } from '../../core/dtype.js';
+import { isFloating, isHalf } from '../../core/dtype.js';
 import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
+import { throughFloat } from '../elementwise/cast.js';
 import { apply, defineOp } from '../op.js';
 import { keptHandle, reduceAttrs, reducedSpec, spread, type ReduceAttrs, type ReduceOptions } from './axes.js';
 
@@ -16,10 +17,12 @@ export const sumOp = defineOp({
 });
 
 /**
- * y = the sum of x over `axis`. x [...] -> x's shape without those axes; i32, u8 and bool give i64. The sum of nothing is 0.
+ * y = the sum of x over `axis`. x [...] -> x's shape without those axes; i32, u8 and bool give i64, bf16 and f16 are summed in f32. The sum of nothing is 0.
  * Blocked pairwise summation in an order that depends on shape and strides alone; the error grows with the logarithm of the count.
  * Throws ShapeError on an axis that x does not have.
  */
 export function sum(x: Tensor, options: ReduceOptions = {}): Tensor {
-  return apply(sumOp, { x }, reduceAttrs('sum', x, options));
+  const attrs = reduceAttrs('sum', x, options);
+  if (isHalf(x.dtype)) return throughFloat('sum', x, (wide) => apply(sumOp, { x: wide }, attrs));
+  return apply(sumOp, { x }, attrs);
 }
