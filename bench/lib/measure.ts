@@ -161,7 +161,10 @@ export class Bench {
     const limits: Limits = { peaks: [], bandwidths: [] };
     const bytes = footprintOf(one);
     const meter = this.meter ?? ours.child;
-    this.meter?.pin(this.settings.threads);
+    if (this.meter !== null && bytes !== null) {
+      await this.meter.ask<Bandwidth>({ do: 'bandwidth', bytes }); // its threads exist from here on
+      this.meter.pin(this.settings.threads);
+    }
     for (let round = 0; round < this.settings.rounds; round++) {
       const { flops } = await ours.child.ask<{ flops: number }>({ do: 'peak', milliseconds: 4 });
       limits.peaks.push(flops);
