@@ -60,7 +60,7 @@ test.each(['f32', 'f64', 'i32'] as const)('matmul in %s equals plain loops bit f
         [size, other, rest],
         [rest, size, other],
         [other, rest, size],
-      ][draw.next(0, 2)] as [number, number, number];
+      ][(other >> 1) % 3] as [number, number, number];
       expect(compare(draw, m, n, k, dtype)).toBe('');
     }
   }
@@ -72,6 +72,28 @@ test.each(['f32', 'f64'] as const)('matmul in %s equals plain loops for sizes be
     engine.setThreads(count);
     for (let i = 0; i < 5; i++) expect(compare(draw, draw.next(1, 90), draw.next(1, 300), draw.next(300, 1100), dtype)).toBe('');
     expect(compare(draw, 300, 290, 20, dtype)).toBe('');
+  }
+});
+
+test.each(['f32', 'f64'] as const)('matmul in %s equals plain loops for many slivers, several chunks and rows a page apart', (dtype) => {
+  const draw = new Integers(5);
+  for (const [m, n, k] of [
+    [790, 530, 33],
+    [60, 530, 490],
+    [50, 70, 1024],
+    [130, 1024, 50],
+    [30, 1040, 1024],
+  ] as const) {
+    expect(compare(draw, m, n, k, dtype)).toBe('');
+  }
+});
+
+test.each(['f32', 'f64'] as const)('a matrix times a vector in %s equals plain loops, either way round', (dtype) => {
+  const draw = new Integers(6);
+  for (let i = 0; i < 200; i++) {
+    const [size, k] = [draw.next(1, i % 10 === 0 ? 2100 : 140), draw.next(1, i % 7 === 0 ? 1100 : 90)];
+    expect(compare(draw, size, 1, k, dtype)).toBe('');
+    expect(compare(draw, 1, size, k, dtype)).toBe('');
   }
 });
 
@@ -100,7 +122,7 @@ test('batched products with broadcasting equal plain loops', () => {
 test('linear equals plain loops', () => {
   const draw = new Integers(4);
   for (let i = 0; i < 200; i++) {
-    const [m, n, k] = [draw.next(1, 40), draw.next(1, 70), draw.next(0, 50)];
+    const [m, n, k] = [i % 5 === 0 ? 1 : draw.next(1, 70), draw.next(1, 70), draw.next(0, i % 20 === 0 ? 900 : 50)];
     const [x, w, b] = [draw.array(m * k), draw.array(n * k), draw.array(n)];
     const y = scope(() =>
       linear(

@@ -210,7 +210,7 @@ CR_INLINE void sum_points(const WeightJob<T>& job, int64_t begin, int64_t end, i
           static_cast<const T*>(x.data) + (at.image + n) * x.strides[0] + group * s.in_channels * x.strides[1] + at.row * s.w.in;
       multiply_block(Rect{0, job.m, 0, s.out_channels}, at.rows * s.w.out, StridedA<T>{from, x.strides[1], 1},
                      StridedB<T>{gradient_at(job, at, group) + n * gy.strides[0], 1, gy.strides[1]}, PartialC<T>{sums, job.row}, buffer,
-                     index > begin || n > 0);
+                     Setting{index > begin || n > 0});
     }
   }
 }

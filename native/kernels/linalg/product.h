@@ -4,11 +4,14 @@
 #include "core/view.h"
 #include "kernels/linalg/gemm/cut.h"
 #include "kernels/linalg/gemm/pack.h"
+#include "kernels/linalg/gemv.h"
 #include "simd/parallel.h"
 
 namespace chainrule::CR_ISA {
 
-inline constexpr int64_t kFlatRows = 16;
+/// Elements of a product that L2 and its prefetcher serve well.
+template <class T>
+inline constexpr int64_t kNear = (1280 << 10) / static_cast<int64_t>(sizeof(T));
 
 template <class T>
 struct Product {
@@ -90,11 +93,9 @@ CR_INLINE void fold_batch_into_rows(Product<T>& p) {
   }
 }
 
-/// For few rows, c^T = b^T a^T instead: b would have to be transposed while packing, to be read by one or two slivers only; as the left
-/// factor it is read where it lies. Each element is the same chain of fma, so the bits are the same.
+/// c^T = b^T a^T: the same numbers with the factors exchanged.
 template <class T>
-CR_INLINE void exchange_when_flat(Product<T>& p) {
-  if (p.m > kFlatRows || p.n < 4 * p.m || p.b_k != 1 || p.b_col == 1) return;
+CR_INLINE Product<T> exchanged(const Product<T>& p) {
   Product<T> q = p;
   q.a = p.b;
   q.b = p.a;
@@ -112,7 +113,28 @@ CR_INLINE void exchange_when_flat(Product<T>& p) {
     q.a_batch[d] = p.b_batch[d];
     q.b_batch[d] = p.a_batch[d];
   }
-  p = q;
+  return q;
+}
+
+/// About how long the driver takes, in cycles of a machine that does one fma of vectors in each: the products, with what the last vector of
+/// a row wastes; factors that are transposed while they are packed; a result that is transposed when it is written.
+template <class T>
+CR_INLINE double estimated_cycles(const Product<T>& p) {
+  constexpr auto lanes = static_cast<double>(kLanes<T>);
+  const auto m = static_cast<double>(p.m), n = static_cast<double>(p.n), k = static_cast<double>(p.k);
+  const auto vectors = static_cast<double>(ceil_div(p.n, kLanes<T>));
+  const double products = m * vectors * k, left = p.a_k == 1 ? 0 : 8 * static_cast<double>(ceil_div(p.m, kLanes<T>)) * k;
+  const double right = p.b_col == 1 && p.n % kLanes<T> == 0 ? 0 : 5 * n * k / lanes;
+  const double result = p.c_col == 1 ? 0 : 10 * m * n / lanes * static_cast<double>(k_blocks(p.k).count);
+  return products + left + right + result;
+}
+
+/// A right factor that would be transposed by packing is read where it lies as the left one, and a narrow one fills vectors as rows. Each
+/// element is the same chain of fma either way, so the bits are the same.
+template <class T>
+CR_INLINE void exchange_when_faster(Product<T>& p) {
+  const Product<T> q = exchanged(p);
+  if (estimated_cycles(q) < estimated_cycles(p)) p = q;
 }
 
 /// Operands of one matrix of the batch.
@@ -137,23 +159,32 @@ CR_INLINE Offsets<T> batch_offsets(const Product<T>& p, int64_t index) {
 template <class T>
 void run_product(Context& ctx, Product<T> p) {
   fold_batch_into_rows(p);
-  exchange_when_flat(p);
+  if (p.batch_rank == 0 && (p.m == 1 || p.n == 1)) {
+    const Product<T> q = p.n == 1 ? p : exchanged(p);
+    if (q.m > 1 && q.k > 0 && (q.a_row == 1 || q.a_k == 1)) {
+      return run_gemv(ctx, Gemv<T>{q.a, q.b, q.bias, q.c, q.m, q.k, q.a_row, q.a_k, q.b_k, q.c_row, q.bias_row});
+    }
+  }
+  exchange_when_faster(p);
   int64_t batch = 1;
   for (int32_t d = 0; d < p.batch_rank; ++d) batch *= p.batch_shape[d];
   if (p.m == 0 || p.n == 0 || batch == 0) return;
   const int64_t work = max_of(1, p.m * p.n * max_of(1, p.k));
-  const int64_t want = min_of(kMaxUnits, ceil_div(min_of(work, kMaxUnits * kUnitWork) * min_of(batch, kMaxUnits), kUnitWork));
+  const int64_t want =
+      worker_count(ctx) == 1 ? 1 : min_of(kMaxUnits, ceil_div(min_of(work, kMaxUnits * kUnitWork) * min_of(batch, kMaxUnits), kUnitWork));
   const Grid grid = make_grid<T>(p.m, p.n, batch >= want ? 1 : ceil_div(want, batch));
   const int64_t parts = grid.row_parts * grid.col_parts;
   const int64_t each = parts > 1 ? 1 : max_of(1, min_of(ceil_div(kUnitWork, work), batch));
   parallel_units(ctx, ceil_div(batch, each) * parts, [&](int64_t unit, int worker) {
     T* buffer = worker_scratch<T>(ctx, worker, kBlockScratch<T>);
     const Rect rect = grid_rect<T>(grid, unit % parts);
+    Setting setting;
+    setting.far = batch * (p.m * p.k + p.k * p.n + p.m * p.n) > kNear<T>;
     const int64_t begin = unit / parts * each, end = min_of(begin + each, batch);
     for (int64_t i = begin; i < end; ++i) {
       const Offsets<T> at = batch_offsets(p, i);
       multiply_block(rect, p.k, StridedA<T>{p.a + at.a, p.a_row, p.a_k}, StridedB<T>{p.b + at.b, p.b_k, p.b_col},
-                     StridedC<T>{p.c + at.c, p.c_row, p.c_col, p.bias, p.bias_row, p.bias_col}, buffer);
+                     StridedC<T>{p.c + at.c, p.c_row, p.c_col, p.bias, p.bias_row, p.bias_col}, buffer, setting);
     }
   });
 }

@@ -43,7 +43,7 @@ void gru(Context& ctx, const Args& args) {
       const int64_t t = walk.step(i);
       const Sequence<T> to = products.data != nullptr ? Sequence<T>{products.at(t, first), 0, products.row, 1}
                                                       : Sequence<T>{buffer + kBlockScratch<T>, 0, n, 1};
-      multiply_block(Rect{0, rows, 0, 2 * n}, n, last, packed, StridedC<T>{gates.at(t, first), gates.row, 1}, buffer, true);
+      multiply_block(Rect{0, rows, 0, 2 * n}, n, last, packed, StridedC<T>{gates.at(t, first), gates.row, 1}, buffer, Setting{true});
       multiply_block(Rect{0, rows, 0, n}, n, last, packed_fresh, StridedC<T>{to.data, to.row, 1, bias + 2 * n, 0, 1}, buffer);
       for (int64_t b = 0; b < rows; ++b) {
         const T* h_row = last.data + b * last.row;
@@ -101,7 +101,7 @@ void gru_grad(Context& ctx, const Args& args) {
                      dproducts.at(t, b));
       }
       multiply_block(Rect{0, rows, 0, n}, 3 * n, StridedA<T>{dproducts.at(t, first), dproducts.row, 1}, packed,
-                     StridedC<T>{dh + first * n, n, 1}, buffer, true);
+                     StridedC<T>{dh + first * n, n, 1}, buffer, Setting{true});
     }
   });
 }

@@ -39,7 +39,7 @@ void lstm(Context& ctx, const Args& args) {
     for (int64_t i = 0; i < walk.steps; ++i) {
       const int64_t t = walk.step(i);
       const StridedC<T> sums{gates.at(t, first), gates.row, 1};
-      multiply_block(Rect{0, rows, 0, 4 * n}, n, last, packed, sums, buffer, true);
+      multiply_block(Rect{0, rows, 0, 4 * n}, n, last, packed, sums, buffer, Setting{true});
       for (int64_t b = 0; b < rows; ++b) {
         if (before.data != nullptr) std::memcpy(before.at(t, first + b), last.data + b * last.row, static_cast<size_t>(bytes));
         lstm_row(n, gates.at(t, first + b), c + (first + b) * n, y.at(t, first + b));

@@ -21,7 +21,7 @@ void rnn(Context& ctx, const Args& args) {
     StridedA<T> last{h + first * n, n, 1};
     for (int64_t i = 0; i < walk.steps; ++i) {
       const int64_t t = walk.step(i);
-      multiply_block(Rect{0, rows, 0, n}, n, last, packed, StridedC<T>{y.at(t, first), y.row, 1}, buffer, true);
+      multiply_block(Rect{0, rows, 0, n}, n, last, packed, StridedC<T>{y.at(t, first), y.row, 1}, buffer, Setting{true});
       for (int64_t b = 0; b < rows; ++b) {
         if (before.data != nullptr) std::memcpy(before.at(t, first + b), last.data + b * last.row, static_cast<size_t>(bytes));
         T* row = y.at(t, first + b);

@@ -87,7 +87,7 @@ PackedB<T> pack_whole(Context& ctx, const StridedB<T>& b, int64_t k, int64_t n) 
   parallel_range(ctx, panels, 4, [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
       const int64_t j = p * kTileCols<T>;
-      b.panel(data + p * k * kTileCols<T>, 0, k, j, min_of(n - j, kTileCols<T>), kMaxUnits);
+      b.pack(data + p * k * kTileCols<T>, 0, k, j, min_of(n - j, kTileCols<T>));
     }
   });
   return {data, k};

@@ -2,15 +2,19 @@
 // The one blocked driver. A caller names a rectangle of C and three small objects that know where the numbers lie:
 //
 //   a.sliver(buffer, i, rows, k, count, uses) -> Sliver   rows i.. of A, k.. : packed into buffer, or a pointer into A itself
-//   a.prefetch(i, rows, k, count, part, parts)            asks for a part of a sliver that comes next
+//   a.ahead(i, rows, k, count)                -> Ahead    what a.sliver would read
 //   b.panel(buffer, k, count, j, cols, uses)  -> Panel    columns j.. of B, k.. : packed, or a pointer into B itself
 //   c.at(i, j, cols, whole, row_stride)       -> T*       where columns j..j+whole (cols, in whole vectors) can be written, or nullptr
 //   c.read(tile, i, j, rows, cols), c.write(...)          the same through a small buffer, for everything else
 //   c.finish(tile, row_stride, i, j, rows, cols)          applied to each tile after its last k (bias, ...)
 //
-// `uses` says how often the result will be read, so that what is read once need not be packed. Packing moves numbers and changes none, and
-// the order of additions is fixed by k alone: fma in order within a block of k, blocks added in order. Hence C does not depend on how
-// it is cut into rectangles, on the packers, or on the width of the vectors.
+// `uses` says how often the result will be read. Packing is the exception: a tile reads rows where they lie at full speed, as long as they
+// do not compete for the same cache sets. What is packed is packed once for each block of k.
+//
+// Loops, outside in: rows in blocks of kBlockSlivers slivers; blocks of k; chunks of columns, whose part of B stays in L2; slivers of A,
+// which stay in L1; panels of B. Packing moves numbers and changes none, and the order of additions is fixed by k alone: fma in order
+// within a block of k, blocks added in order. Hence C does not depend on how it is cut into rectangles, on the packers, or on the width
+// of the vectors.
 #include "kernels/linalg/gemm/micro.h"
 
 namespace chainrule::CR_ISA {
@@ -39,80 +43,144 @@ struct Panel {
   int64_t k;  // stride
 };
 
-/// Columns of B packed at a time: at most 480 KiB, half of the L2 of a small core.
+/// Columns of a chunk of B: at most 480 KiB, half of the L2 of a small core.
 template <class T>
 inline constexpr int64_t kChunkCols = 1024 / static_cast<int64_t>(sizeof(T));
 template <class T>
 inline constexpr int64_t kChunkPanels = (kChunkCols<T> + kTileCols<T> - 1) / kTileCols<T>;
 template <class T>
 inline constexpr int64_t kPanelSize = kMaxBlockK* kTileCols<T>;
-template <class T>
-inline constexpr int64_t kSliverSize = kMaxBlockK*(kTileRows + 4);
+inline constexpr int64_t kGroupSlivers = 4;  // packed together: columns of a transposed A are read by whole cache lines
+inline constexpr int64_t kBlockGroups = 16;
+inline constexpr int64_t kBlockSlivers = kBlockGroups * kGroupSlivers;
+inline constexpr int64_t kGroupSize = kMaxBlockK * (kGroupSlivers * kTileRows + 4);
 template <class T>
 inline constexpr int64_t kTileSize = kTileRows* kTileCols<T>;
 /// Elements of worker scratch that multiply_block needs.
 template <class T>
-inline constexpr int64_t kBlockScratch = kChunkPanels<T>* kPanelSize<T> + kSliverSize<T> + kTileSize<T>;
+inline constexpr int64_t kBlockScratch = kChunkPanels<T>* kPanelSize<T> + kTileSize<T> + kBlockGroups* kGroupSize;
 
 struct Rect {
   int64_t row, rows, col, cols;
 };
 
-inline constexpr int64_t kPrefetchK = 128;  // in less time than this nothing arrives
+/// A block of k, and whether it is the first and the last that its tiles see.
+struct Slab {
+  int64_t begin, count;
+  bool first, last;
+};
+
+/// What the caller knows about a product as a whole.
+struct Setting {
+  bool accumulate = false;  // C += A B
+  bool far = true;          // more than L2 holds: ask early for what comes next
+};
 
 /// One tile of C, for one block of k.
 template <class T, class C>
-CR_INLINE void multiply_one(const Sliver<T>& a, const Panel<T>& b, int64_t k, const C& c, const Rect& at, bool first, bool last,
+CR_INLINE void multiply_one(const Sliver<T>& a, const Panel<T>& b, const Slab& slab, const C& c, const Rect& at, TileArgs<T>& tile,
                             T* buffer) {
   const int64_t vecs = (at.cols + kLanes<T> - 1) / kLanes<T>;
-  int64_t row_stride = 0;
-  T* direct = c.at(at.row, at.col, at.cols, vecs * kLanes<T>, row_stride);
-  if (direct == nullptr) {
-    row_stride = kTileCols<T>;
-    if (!first) c.read(buffer, at.row, at.col, at.rows, at.cols);
+  tile.c = c.at(at.row, at.col, at.cols, vecs * kLanes<T>, tile.c_row);
+  const bool direct = tile.c != nullptr;
+  if (!direct) {
+    tile.c = buffer;
+    tile.c_row = kTileCols<T>;
+    if (!slab.first) c.read(buffer, at.row, at.col, at.rows, at.cols);
   }
-  T* to = direct != nullptr ? direct : buffer;
-  if (direct != nullptr && k >= kPrefetchK) {  // C is read and written after the product: let it come from L2 or L3 meanwhile
-    for (int64_t r = 0; r < at.rows; ++r) {
-      for (int64_t v = 0; v < vecs; ++v) __builtin_prefetch(to + r * row_stride + v * kLanes<T>);
+  tile.k = slab.count;
+  tile.a = a.a;
+  tile.a_row = a.row;
+  tile.a_k = a.k;
+  tile.b = b.b;
+  tile.b_k = b.k;
+  tile.accumulate = !slab.first;
+  multiply_tile(at.rows, vecs, tile);
+  if (slab.last) c.finish(tile.c, tile.c_row, at.row, at.col, at.rows, at.cols);
+  if (!direct) c.write(buffer, at.row, at.col, at.rows, at.cols);
+}
+
+/// Slivers are of nearly equal height: 64 rows are 4 x 11 + 2 x 10, not 5 x 12 + 4.
+struct Rows {
+  int64_t row, rows, slivers;
+  [[nodiscard]] int64_t at(int64_t sliver) const { return row + sliver * rows / slivers; }
+};
+
+/// Rectangle, rows and operands of a product, and room to work.
+template <class T, class A, class B, class C>
+struct Block {
+  Rect rect;
+  Rows rows;
+  const A& a;
+  const B& b;
+  const C& c;
+  T *panels, *tile, *groups;
+  Setting setting;
+
+  /// Slivers begin..end of a group against a chunk of B. The tiles ask for the group that comes next.
+  void group(const Sliver<T>& group, int64_t begin, int64_t end, const Panel<T>* chunk, int64_t col, int64_t cols, const Slab& slab,
+             const Ahead& next) const {
+    const int64_t count = (cols + kTileCols<T> - 1) / kTileCols<T>, tiles = (end - begin) * count;
+    TileArgs<T> args;
+    args.far = setting.far;
+    for (int64_t s = begin, t = 0; s < end; ++s) {
+      const int64_t i = rows.at(s), height = rows.at(s + 1) - i;
+      const Sliver<T> sliver{group.a + (i - rows.at(begin)) * group.row, group.row, group.k};
+      for (int64_t p = 0; p < count; ++p, ++t) {
+        const int64_t j = p * kTileCols<T>, width = cols - j < kTileCols<T> ? cols - j : kTileCols<T>;
+        args.ahead = next.part(t, tiles);
+        multiply_one(sliver, chunk[p], slab, c, Rect{i, height, col + j, width}, args, tile);
+      }
     }
   }
-  multiply_tile(at.rows, vecs, TileArgs<T>{k, a.a, a.row, a.k, b.b, b.k, to, row_stride, !first});
-  if (last) c.finish(to, row_stride, at.row, at.col, at.rows, at.cols);
-  if (direct == nullptr) c.write(buffer, at.row, at.col, at.rows, at.cols);
-}
+
+  /// Slivers first..last for one block of k; at most kBlockSlivers.
+  void slab(int64_t first, int64_t last, const Slab& slab) const {
+    Panel<T> chunk[kChunkPanels<T>];
+    Sliver<T> packed[kBlockGroups];
+    const int64_t all_panels = (rect.cols + kTileCols<T> - 1) / kTileCols<T>;
+    const bool keep = rect.cols > kChunkCols<T>;
+    for (int64_t col = 0; col < rect.cols; col += kChunkCols<T>) {
+      const int64_t cols = rect.cols - col < kChunkCols<T> ? rect.cols - col : kChunkCols<T>;
+      for (int64_t p = 0, j = 0; j < cols; ++p, j += kTileCols<T>) {
+        const int64_t width = cols - j < kTileCols<T> ? cols - j : kTileCols<T>;
+        chunk[p] = b.panel(panels + p * kPanelSize<T>, slab.begin, slab.count, rect.col + col + j, width, last - first);
+      }
+      for (int64_t s = first; s < last; s += kGroupSlivers) {
+        const int64_t end = last - s < kGroupSlivers ? last : s + kGroupSlivers, g = (s - first) / kGroupSlivers;
+        if (col == 0) {
+          T* buffer = groups + (keep ? g * kGroupSize : 0);
+          packed[g] = a.sliver(buffer, rows.at(s), rows.at(end) - rows.at(s), slab.begin, slab.count, all_panels);
+        }
+        const Ahead next = setting.far && end < last ? next_of(packed[g + 1], end, last, slab, col == 0) : Ahead{};
+        group(packed[g], s, end, chunk, rect.col + col, cols, slab, next);
+      }
+    }
+  }
+
+  /// The group of slivers that begins at `s`: where it lies, or where it will be packed from.
+  Ahead next_of(const Sliver<T>& known, int64_t s, int64_t last, const Slab& slab, bool first_chunk) const {
+    const int64_t end = last - s < kGroupSlivers ? last : s + kGroupSlivers, height = rows.at(end) - rows.at(s);
+    if (first_chunk) return a.ahead(rows.at(s), height, slab.begin, slab.count);
+    constexpr int64_t size = static_cast<int64_t>(sizeof(T)), line = 64 / size;
+    if (known.k == 1) return {known.a, known.row * size, height, (slab.count + line - 1) / line};
+    return {known.a, known.k * size, slab.count, (height + line - 1) / line};
+  }
+};
 
 /// C[rect] = A B, or C += A B, with k terms each. `scratch` has kBlockScratch<T> elements.
 template <class T, class A, class B, class C>
-void multiply_block(const Rect& rect, int64_t k, const A& a, const B& b, const C& c, T* scratch, bool accumulate = false) {
+void multiply_block(const Rect& rect, int64_t k, const A& a, const B& b, const C& c, T* scratch, const Setting& setting = {}) {
   if (rect.rows <= 0 || rect.cols <= 0) return;
-  T* panel_buffer = scratch;
-  T* sliver_buffer = panel_buffer + kChunkPanels<T> * kPanelSize<T>;
-  T* tile_buffer = sliver_buffer + kSliverSize<T>;
-  Panel<T> panels[kChunkPanels<T>];
   const KBlocks blocks = k_blocks(k);
-  // Slivers of nearly equal height: 64 rows are 4 x 11 + 2 x 10, not 5 x 12 + 4.
-  const int64_t slivers = (rect.rows + kTileRows - 1) / kTileRows;
-  for (int64_t col = 0; col < rect.cols; col += kChunkCols<T>) {
-    const int64_t cols = rect.cols - col < kChunkCols<T> ? rect.cols - col : kChunkCols<T>;
-    const int64_t count = (cols + kTileCols<T> - 1) / kTileCols<T>;
+  const int64_t slivers = (rect.rows + kTileRows - 1) / kTileRows, row_blocks = (slivers + kBlockSlivers - 1) / kBlockSlivers;
+  T* tile = scratch + kChunkPanels<T> * kPanelSize<T>;
+  const Block<T, A, B, C> product{rect, {rect.row, rect.rows, slivers}, a, b, c, scratch, tile, tile + kTileSize<T>, setting};
+  for (int64_t r = 0; r < row_blocks; ++r) {
     for (int64_t block = 0; block < blocks.count; ++block) {
-      const int64_t k0 = block * blocks.size;
-      const int64_t k_count = k - k0 < blocks.size ? k - k0 : blocks.size;
-      for (int64_t p = 0; p < count; ++p) {
-        const int64_t j = p * kTileCols<T>, width = cols - j < kTileCols<T> ? cols - j : kTileCols<T>;
-        panels[p] = b.panel(panel_buffer + p * kPanelSize<T>, k0, k_count, rect.col + col + j, width, slivers);
-      }
-      for (int64_t s = 0; s < slivers; ++s) {
-        const int64_t i = rect.row + s * rect.rows / slivers, rows = rect.row + (s + 1) * rect.rows / slivers - i;
-        const Sliver<T> sliver = a.sliver(sliver_buffer, i, rows, k0, k_count, count);
-        for (int64_t p = 0; p < count; ++p) {
-          const int64_t j = p * kTileCols<T>, width = cols - j < kTileCols<T> ? cols - j : kTileCols<T>;
-          if (s + 1 < slivers) a.prefetch(i + rows, rows, k0, k_count, p, count);
-          multiply_one(sliver, panels[p], k_count, c, Rect{i, rows, rect.col + col + j, width}, block == 0 && !accumulate,
-                       block == blocks.count - 1, tile_buffer);
-        }
-      }
+      const int64_t at = block * blocks.size, count = k - at < blocks.size ? k - at : blocks.size;
+      product.slab(r * slivers / row_blocks, (r + 1) * slivers / row_blocks,
+                   Slab{at, count, block == 0 && !setting.accumulate, block == blocks.count - 1});
     }
   }
 }

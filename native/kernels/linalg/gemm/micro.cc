@@ -2,6 +2,32 @@
 
 namespace chainrule::CR_ISA {
 
+inline constexpr int64_t kAskK = 4 * kTileRows;  // in less time than this nothing arrives
+
+/// What a tile asks for: C, which it reads and writes at the end, and what comes next.
+template <class T, int Vecs>
+struct Asking {
+  const T* c;
+  int64_t c_row;
+  Ahead ahead;
+  int64_t line, portion;
+
+  Asking(const TileArgs<T>& tile, int64_t portions)
+      : c(tile.c), c_row(tile.c_row), ahead(tile.ahead), line(0), portion((ahead.rows * ahead.lines + portions - 1) / portions) {}
+  void operator()(int rows) {
+    for (int i = 0; i < rows; ++i, c += c_row) {
+      CR_UNROLL for (int v = 0; v < Vecs; ++v) __builtin_prefetch(c + v * kLanes<T>);
+    }
+    for (int64_t n = 0; n < portion && ahead.rows > 0; ++n) {
+      __builtin_prefetch(static_cast<const char*>(ahead.at) + line * 64, 0, 2);
+      if (++line < ahead.lines) continue;
+      line = 0;
+      ahead.at = static_cast<const char*>(ahead.at) + ahead.stride;
+      --ahead.rows;
+    }
+  }
+};
+
 template <class T, int Rows, int Vecs>
 void multiply(const TileArgs<T>& tile) {
   using V = Vec<T>;
@@ -13,15 +39,21 @@ void multiply(const TileArgs<T>& tile) {
   CR_UNROLL for (int g = 0; g < groups; ++g) group[g] = tile.a + 3 * g * a_row;
   V sum[Rows][Vecs];  // stays in registers only if every loop over it is unrolled before the compiler looks at the array
   CR_UNROLL for (int i = 0; i < Rows; ++i) { CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = V{}; }
-  for (int64_t k = tile.k; k > 0; --k) {
-    V row[Vecs];
-    CR_UNROLL for (int v = 0; v < Vecs; ++v) row[v] = load(b + v * kLanes<T>);
-    CR_UNROLL for (int i = 0; i < Rows; ++i) {
-      const V x = splat<V>(group[i / 3][i % 3 * a_row]);
-      CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = fma(x, row[v], sum[i][v]);
+  const bool asks = tile.far && tile.k >= kAskK;
+  const int64_t portion = asks ? (tile.k + groups - 1) / groups : tile.k;
+  Asking<T, Vecs> asking(tile, groups);
+  for (int64_t left = tile.k; left > 0; left -= portion) {
+    if (asks) asking(Rows < 3 ? Rows : 3);
+    for (int64_t k = left < portion ? left : portion; k > 0; --k) {
+      V row[Vecs];
+      CR_UNROLL for (int v = 0; v < Vecs; ++v) row[v] = load(b + v * kLanes<T>);
+      CR_UNROLL for (int i = 0; i < Rows; ++i) {
+        const V x = splat<V>(group[i / 3][i % 3 * a_row]);
+        CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = fma(x, row[v], sum[i][v]);
+      }
+      CR_UNROLL for (int g = 0; g < groups; ++g) group[g] += a_k;
+      b += b_k;
     }
-    CR_UNROLL for (int g = 0; g < groups; ++g) group[g] += a_k;
-    b += b_k;
   }
   T* c = tile.c;
   asm("" : "+r"(c));  // addresses of C are worked out here: kept during the loop they would crowd out those of A

@@ -1,67 +1,69 @@
 #pragma once
 // Packers of plain matrices with any strides. A transposed matrix is a matrix with its strides exchanged.
 #include "kernels/linalg/gemm/blocked.h"
+#include "simd/pieces.h"
 
 namespace chainrule::CR_ISA {
 
-template <class T>
-using Quad = typename VecType<T, 16>::type;
-
-/// A square of 16-byte rows, transposed: to[k * ld + j] = from[j * stride + k].
-CR_INLINE void transpose_square(const float* from, int64_t stride, float* to, int64_t ld) {
-  Quad<float> r[4];
-  for (int j = 0; j < 4; ++j) std::memcpy(&r[j], from + j * stride, 16);
-  const Quad<float> a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5), b = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
-  const Quad<float> c = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5), d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
-  r[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
-  r[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
-  r[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
-  r[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
-  for (int k = 0; k < 4; ++k) std::memcpy(to + k * ld, &r[k], 16);
+/// to[k * ld + j] = from[j * stride + k] for k < ks and N values of j.
+template <int N, class T>
+CR_INLINE void pack_transposed_strip(const T* from, int64_t stride, int64_t ks, T* to, int64_t ld) {
+  int64_t k = 0;
+  for (; k + kSide<T> <= ks; k += kSide<T>) {
+    typename VecType<T, N* static_cast<int>(sizeof(T))>::type columns[kSide<T>];
+    load_transposed<N>(from + k, stride, columns);
+    for (int i = 0; i < kSide<T>; ++i) std::memcpy(to + (k + i) * ld, &columns[i], sizeof columns[i]);
+  }
+  for (; k < ks; ++k) {
+    for (int64_t j = 0; j < N; ++j) to[k * ld + j] = from[j * stride + k];
+  }
 }
-CR_INLINE void transpose_square(const double* from, int64_t stride, double* to, int64_t ld) {
-  Quad<double> r[2];
-  for (int j = 0; j < 2; ++j) std::memcpy(&r[j], from + j * stride, 16);
-  const Quad<double> a = __builtin_shufflevector(r[0], r[1], 0, 2), b = __builtin_shufflevector(r[0], r[1], 1, 3);
-  std::memcpy(to, &a, 16);
-  std::memcpy(to + ld, &b, 16);
-}
-
 /// to[k * ld + j] = from[j * stride + k] for k < ks, j < js.
 template <class T>
 CR_INLINE void pack_transposed(const T* from, int64_t stride, int64_t ks, int64_t js, T* to, int64_t ld) {
-  constexpr int64_t side = 16 / static_cast<int64_t>(sizeof(T));
   int64_t j = 0;
-  for (; j + side <= js; j += side) {
-    int64_t k = 0;
-    for (; k + side <= ks; k += side) transpose_square(from + j * stride + k, stride, to + k * ld + j, ld);
-    for (; k < ks; ++k) {
-      for (int64_t d = 0; d < side; ++d) to[k * ld + j + d] = from[(j + d) * stride + k];
-    }
-  }
+  for (; j + kLanes<T> <= js; j += kLanes<T>) pack_transposed_strip<kLanes<T>>(from + j * stride, stride, ks, to + j, ld);
+  for (; j + kSide<T> <= js; j += kSide<T>) pack_transposed_strip<kSide<T>>(from + j * stride, stride, ks, to + j, ld);
   for (; j < js; ++j) {
     for (int64_t k = 0; k < ks; ++k) to[k * ld + j] = from[j * stride + k];
   }
 }
 
-/// to[r * ld + c] = from[r * stride + c]; rows of 16 bytes or more go by vectors.
+/// to[r * ld + c] = from[r * stride + c]; nothing behind the last column is touched.
 template <class T>
 CR_INLINE void pack_rows(const T* from, int64_t stride, int64_t rows, int64_t cols, T* to, int64_t ld) {
-  constexpr int64_t quad = 16 / static_cast<int64_t>(sizeof(T));
+  const int64_t tail = cols % kLanes<T>;
   for (int64_t r = 0; r < rows; ++r, from += stride, to += ld) {
     int64_t c = 0;
+    for (int64_t p = 0; p < cols; p += kLanes<T>) __builtin_prefetch(from + 16 * stride + p);
     for (; c + kLanes<T> <= cols; c += kLanes<T>) store(to + c, load(from + c));
-    for (; c + quad <= cols; c += quad) std::memcpy(to + c, from + c, 16);
-    for (; c < cols; ++c) to[c] = from[c];
+    if (tail != 0) store_partial(to + c, load_partial(from + c, tail), tail);
   }
 }
 
+/// A panel's columns begin..: zeros up to the end of their vector. Vectors behind it are not read.
 template <class T>
 CR_INLINE void zero_columns(T* panel, int64_t ks, int64_t begin) {
-  if (begin == kTileCols<T>) return;
+  const int64_t end = (begin + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
+  if (begin == end) return;
   for (int64_t k = 0; k < ks; ++k) {
-    for (int64_t j = begin; j < kTileCols<T>; ++j) panel[k * kTileCols<T> + j] = T{};
+    for (int64_t j = begin; j < end; ++j) panel[k * kTileCols<T> + j] = T{};
   }
+}
+
+/// Whether rows so far apart fall into the same cache sets, each pushing out the others.
+template <class T>
+CR_INLINE bool collide(int64_t stride) {
+  return stride * static_cast<int64_t>(sizeof(T)) % 4096 == 0;
+}
+
+/// The lines of a matrix whose elements neighbour along one axis.
+template <class T>
+CR_INLINE Ahead ahead_of(const T* from, int64_t rows, int64_t row, int64_t cols, int64_t col) {
+  constexpr int64_t size = static_cast<int64_t>(sizeof(T)), line = 64 / size;
+  if (col == 1) return {from, row * size, rows, (cols + line - 1) / line};
+  if (row == 1) return {from, col * size, cols, (rows + line - 1) / line};
+  return {};
 }
 
 /// Element (i, k) is data[i * row + k * col].
@@ -72,10 +74,10 @@ struct StridedA {
 
   Sliver<T> sliver(T* buffer, int64_t i, int64_t rows, int64_t k, int64_t count, int64_t uses) const {
     const T* from = data + i * row + k * col;
-    if (uses <= 2) return {from, row, col};
+    if (uses <= 1 || (col == 1 && !collide<T>(row))) return {from, row, col};
     if (row == 1) {
-      pack_rows(from, col, count, rows, buffer, kTileRows);
-      return {buffer, 1, kTileRows};
+      pack_rows(from, col, count, rows, buffer, rows);
+      return {buffer, 1, rows};
     }
     const int64_t ld = count + 4;  // neighbouring rows start in different cache sets
     if (col == 1) {
@@ -87,19 +89,7 @@ struct StridedA {
     }
     return {buffer, ld, 1};
   }
-  /// Asks for part `part` of `parts` of a sliver that is packed soon.
-  void prefetch(int64_t i, int64_t rows, int64_t k, int64_t count, int64_t part, int64_t parts) const {
-    if (parts <= 2) return;
-    constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(T));
-    const T* from = data + i * row + k * col;
-    if (col == 1) {
-      for (int64_t r = part * rows / parts; r < (part + 1) * rows / parts; ++r) {
-        for (int64_t c = 0; c < count; c += line) __builtin_prefetch(from + r * row + c);
-      }
-    } else if (row == 1) {
-      for (int64_t c = part * count / parts; c < (part + 1) * count / parts; ++c) __builtin_prefetch(from + c * col);
-    }
-  }
+  Ahead ahead(int64_t i, int64_t rows, int64_t k, int64_t count) const { return ahead_of(data + i * row + k * col, rows, row, count, col); }
 };
 
 /// Element (k, j) is data[k * row + j * col].
@@ -109,10 +99,13 @@ struct StridedB {
   int64_t row, col;
 
   Panel<T> panel(T* buffer, int64_t k, int64_t count, int64_t j, int64_t cols, int64_t uses) const {
+    if (col == 1 && cols % kLanes<T> == 0 && (uses <= 8 || !collide<T>(row))) return {data + k * row + j, row};
+    return pack(buffer, k, count, j, cols);
+  }
+  /// The panel in `buffer`, whatever its layout.
+  Panel<T> pack(T* buffer, int64_t k, int64_t count, int64_t j, int64_t cols) const {
     const T* from = data + k * row + j * col;
     constexpr int64_t ld = kTileCols<T>;
-    const bool whole = cols == ld || (cols % kLanes<T> == 0);
-    if (col == 1 && whole && uses <= 2) return {from, row};
     if (col == 1) {
       pack_rows(from, row, count, cols, buffer, ld);
     } else if (row == 1) {
@@ -140,13 +133,19 @@ struct StridedC {
     return col == 1 && cols == whole ? data + i * row + j : nullptr;
   }
   void read(T* tile, int64_t i, int64_t j, int64_t rows, int64_t cols) const {
+    const T* from = data + i * row + j * col;
+    if (col == 1) return pack_rows(from, row, rows, cols, tile, kTileCols<T>);
+    if (row == 1) return pack_transposed(from, col, rows, cols, tile, kTileCols<T>);
     for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t c = 0; c < cols; ++c) tile[r * kTileCols<T> + c] = data[(i + r) * row + (j + c) * col];
+      for (int64_t c = 0; c < cols; ++c) tile[r * kTileCols<T> + c] = from[r * row + c * col];
     }
   }
   void write(const T* tile, int64_t i, int64_t j, int64_t rows, int64_t cols) const {
+    T* to = data + i * row + j * col;
+    if (col == 1) return pack_rows(tile, kTileCols<T>, rows, cols, to, row);
+    if (row == 1) return pack_transposed(tile, kTileCols<T>, cols, rows, to, col);
     for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t c = 0; c < cols; ++c) data[(i + r) * row + (j + c) * col] = tile[r * kTileCols<T> + c];
+      for (int64_t c = 0; c < cols; ++c) to[r * row + c * col] = tile[r * kTileCols<T> + c];
     }
   }
   void finish(T* tile, int64_t row_stride, int64_t i, int64_t j, int64_t rows, int64_t cols) const {
@@ -154,7 +153,9 @@ struct StridedC {
     for (int64_t c = 0; c < cols; c += kLanes<T>) {  // a tile always has room for whole vectors
       Vec<T> add = {};
       for (int64_t r = 0; r < rows; ++r) {
-        if (r == 0 || bias_row != 0) {
+        if (bias_col == 0) {
+          add = splat<Vec<T>>(bias[(i + r) * bias_row]);
+        } else if (r == 0 || bias_row != 0) {
           for (int64_t l = 0; l < kLanes<T> && c + l < cols; ++l) add[l] = bias[(i + r) * bias_row + (j + c + l) * bias_col];
         }
         store(tile + r * row_stride + c, load(tile + r * row_stride + c) + add);

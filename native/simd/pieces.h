@@ -1,0 +1,68 @@
+#pragma once
+// Squares of a matrix, transposed in registers.
+#include <utility>
+
+#include "simd/vec.h"
+
+namespace chainrule::CR_ISA {
+
+/// 16 bytes: the pieces that vectors of any width are made of.
+template <class T>
+using Quad = typename VecType<T, 16>::type;
+/// Elements of a piece.
+template <class T>
+inline constexpr int kSide = 16 / static_cast<int>(sizeof(T));
+
+template <class T, int N, int... I>
+CR_INLINE typename VecType<T, 2 * N* static_cast<int>(sizeof(T))>::type join(typename VecType<T, N* static_cast<int>(sizeof(T))>::type a,
+                                                                             typename VecType<T, N* static_cast<int>(sizeof(T))>::type b,
+                                                                             std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(a, b, I...);
+}
+/// N elements (a multiple of a piece): piece i from p + i * stride.
+template <class T, int N>
+CR_INLINE typename VecType<T, N* static_cast<int>(sizeof(T))>::type load_pieces(const T* p, int64_t stride) {
+  if constexpr (N == kSide<T>) {
+    Quad<T> v;
+    std::memcpy(&v, p, sizeof v);
+    return v;
+  } else {
+    return join<T, N / 2>(load_pieces<T, N / 2>(p, stride), load_pieces<T, N / 2>(p + N / 2 / kSide<T> * stride, stride),
+                          std::make_integer_sequence<int, N>{});
+  }
+}
+
+/// Within each piece: the first halves of a and b interleaved (High = 0), or the second halves.
+template <class T, int High, class V, int... I>
+CR_INLINE V zip_pieces(V a, V b, std::integer_sequence<int, I...>) {
+  constexpr int side = kSide<T>, lanes = static_cast<int>(sizeof...(I));
+  return __builtin_shufflevector(a, b, (I / side * side + High * side / 2 + I % side / 2 + I % 2 * lanes)...);
+}
+template <class T, int High, int N>
+CR_INLINE auto zip_pieces_of(typename VecType<T, N* static_cast<int>(sizeof(T))>::type a,
+                             typename VecType<T, N* static_cast<int>(sizeof(T))>::type b) {
+  return zip_pieces<T, High>(a, b, std::make_integer_sequence<int, N>{});
+}
+
+/// A column of N rows for each of kSide<T> columns: to[k][j] = from[j * stride + k].
+template <int N>
+CR_INLINE void load_transposed(const float* from, int64_t stride, typename VecType<float, 4 * N>::type* to) {
+  using D = typename VecType<double, 4 * N>::type;
+  using F = typename VecType<float, 4 * N>::type;
+  F r[4];
+  for (int i = 0; i < 4; ++i) r[i] = load_pieces<float, N>(from + i * stride, 4 * stride);
+  const D a = bitcast<D>(zip_pieces_of<float, 0, N>(r[0], r[1])), b = bitcast<D>(zip_pieces_of<float, 0, N>(r[2], r[3]));
+  const D c = bitcast<D>(zip_pieces_of<float, 1, N>(r[0], r[1])), d = bitcast<D>(zip_pieces_of<float, 1, N>(r[2], r[3]));
+  to[0] = bitcast<F>(zip_pieces_of<double, 0, N / 2>(a, b));
+  to[1] = bitcast<F>(zip_pieces_of<double, 1, N / 2>(a, b));
+  to[2] = bitcast<F>(zip_pieces_of<double, 0, N / 2>(c, d));
+  to[3] = bitcast<F>(zip_pieces_of<double, 1, N / 2>(c, d));
+}
+template <int N>
+CR_INLINE void load_transposed(const double* from, int64_t stride, typename VecType<double, 8 * N>::type* to) {
+  const auto a = load_pieces<double, N>(from, 2 * stride), b = load_pieces<double, N>(from + stride, 2 * stride);
+  to[0] = zip_pieces_of<double, 0, N>(a, b);
+  to[1] = zip_pieces_of<double, 1, N>(a, b);
+}
+
+}  // namespace chainrule::CR_ISA
