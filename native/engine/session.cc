@@ -9,8 +9,9 @@ namespace chainrule {
 
 void Session::complete(uint64_t seq) {
   completed_.store(seq, std::memory_order_seq_cst);
-  if (waiters_.load(std::memory_order_seq_cst) > 0) {
-    const std::lock_guard lock(mutex_);  // so that a waiter between its check and its sleep is not missed
+  if (seq >=
+      awaited_.load(std::memory_order_seq_cst)) {  // waking a thread costs as much as a small kernel: once, when it has what it wants
+    const std::lock_guard lock(mutex_);            // so that a waiter between its check and its sleep is not missed
     progress_.notify_all();
   }
 }
@@ -49,10 +50,10 @@ uint32_t Session::add_error(CommandError error) {
 bool Session::wait(uint64_t seq, double timeout_ms) {
   const auto ready = [&] { return completed_.load(std::memory_order_seq_cst) >= seq; };
   if (ready() || spin_until(ready)) return true;
-  waiters_.fetch_add(1, std::memory_order_seq_cst);
+  awaited_.store(seq, std::memory_order_seq_cst);
   std::unique_lock lock(mutex_);
   const bool reached = progress_.wait_for(lock, std::chrono::duration<double, std::milli>(timeout_ms), ready);
-  waiters_.fetch_sub(1);
+  awaited_.store(kNothing, std::memory_order_seq_cst);
   return reached;
 }
 

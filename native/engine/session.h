@@ -61,7 +61,8 @@ class Session {
 
   static constexpr size_t kErrorsKept = 1000;
   std::atomic<uint64_t> completed_{0};
-  std::atomic<int> waiters_{0};
+  static constexpr uint64_t kNothing = UINT64_MAX;
+  std::atomic<uint64_t> awaited_{kNothing};  // what the JavaScript thread (there is one) waits for
   std::atomic<bool> closed_{false};
   std::mutex mutex_;
   std::condition_variable progress_;
