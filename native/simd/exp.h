@@ -41,18 +41,23 @@ inline constexpr double kExpLowest = kIsF32<V> ? -104.0 : -746.0;
 template <class V>
 inline constexpr double kExpHighest = kIsF32<V> ? 89.0 : 710.0;
 
-/// exp(x + low), |low| far below one unit in the last place of 1.
+/// exp(x + low) for x within [kExpLowest, kExpHighest], |low| far below one unit in the last place of 1.
 template <class V>
-CR_INLINE V exp_sum(V x, V low) {
-  const auto [rounded, n, reduced, unused] = exp_reduce(limit(x, kExpLowest<V>, kExpHighest<V>));
+CR_INLINE V exp_within(V x, V low) {
+  const auto [rounded, n, reduced, unused] = exp_reduce(x);
   const V r = reduced + low;
   return times_power_of_two(num<V>(1) + fma(r * r, exp_series(r), r), n);
+}
+/// e^x for x <= 0 (or NaN).
+template <class V>
+CR_INLINE V exp_not_positive(V x) {
+  return exp_within(at_least(x, num<V>(kExpLowest<V>)), V{});
 }
 
 /// e^x. Max error 1 ULP. exp(-inf) = 0, exp(+inf) = inf, NaN stays NaN; results below the normal range are correctly denormal.
 template <class V>
 CR_INLINE V exp(V x) {
-  return exp_sum(x, V{});
+  return exp_within(limit(x, kExpLowest<V>, kExpHighest<V>), V{});
 }
 
 /// q(r) of 2^r = 1 + r q(r) for |r| <= 1/2; relative error 2^-29 (f32), 2^-58 (f64).
@@ -93,7 +98,7 @@ CR_INLINE V expm1(V x) {
 /// 1 / (1 + e^-x), computed from e^-|x| so that neither end loses digits. Max error 2 ULP.
 template <class V>
 CR_INLINE V sigmoid(V x) {
-  const V e = exp(-abs(x));
+  const V e = exp_not_positive(-abs(x));
   const auto negative = x < V{};
   const auto divisor = fast_two_sum(num<V>(1), e);
   const V ratio = select<V>(negative, e, num<V>(1)) / divisor.high;

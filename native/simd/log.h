@@ -111,7 +111,7 @@ CR_INLINE V log1p_unit(V e) {
 /// log(1 + e^x) = max(x, 0) + log(1 + e^-|x|): no overflow, no cancellation. Max error 2 ULP. NaN stays NaN.
 template <class V>
 CR_INLINE V softplus(V x) {
-  return select<V>(x < V{}, V{}, x) + log1p_unit(exp(-abs(x)));
+  return select<V>(x < V{}, V{}, x) + log1p_unit(exp_not_positive(-abs(x)));
 }
 
 }  // namespace chainrule::CR_ISA

@@ -38,14 +38,14 @@ CR_INLINE NormalTail<V> normal_tail(V z) {
   }
   const V minus_half = num<V>(-0.5);
   const auto square = two_product(z, z);
-  const V gaussian = exp_sum(minus_half * square.high, minus_half * square.low);
+  const V gaussian = exp_within(minus_half * square.high, minus_half * square.low);
   return {gaussian * (h * w), gaussian};
 }
 
 /// min(|x|, kTailReach); NaN stays NaN.
 template <class V>
 CR_INLINE V tail_argument(V x) {
-  return select<V>(abs(x) > num<V>(kTailReach<V>), num<V>(kTailReach<V>), abs(x));
+  return at_most(abs(x), num<V>(kTailReach<V>));
 }
 
 /// Error function: x + x q(x^2) for |x| <= 1 (relative error 2^-29.7 f32, 2^-62.8 f64), 1 - 2 tail(sqrt(2) |x|) above. Max error 2 ULP.

@@ -38,26 +38,42 @@ inline constexpr int64_t kPhiloxWords = 4 * kLanes<uint64_t>;
 struct PhiloxWords {
   VU64 low, high;
 };
-CR_INLINE PhiloxWords philox(const RandomStream& random, uint64_t first) {
+
+/// `Vectors` times as many blocks: chains of dependent multiplications side by side.
+template <int Vectors>
+CR_INLINE void philox(const RandomStream& random, uint64_t first, PhiloxWords (&words)[Vectors]) {
   VU64 steps;
   for (int i = 0; i < kLanes<uint64_t>; ++i) steps[i] = static_cast<uint64_t>(i);
   // Words of the counter and of the key, each in the lower half of a lane; what stands above them is never read.
-  const VU64 block = splat<VU64>(first) + steps;
-  VU64 c0 = block, c1 = block >> 32, c2 = splat<VU64>(random.stream), c3 = c2 >> 32;
-  VU64 k0 = splat<VU64>(random.seed), k1 = k0 >> 32;
+  VU64 c0[Vectors], c1[Vectors], c2[Vectors], c3[Vectors];
+#pragma GCC unroll 4
+  for (int v = 0; v < Vectors; ++v) {
+    c0[v] = splat<VU64>(first + static_cast<uint64_t>(v * kLanes<uint64_t>)) + steps;
+    c1[v] = c0[v] >> 32;
+    c2[v] = splat<VU64>(random.stream);
+    c3[v] = c2[v] >> 32;
+  }
+  uint64_t k0 = random.seed, k1 = random.seed >> 32;
 #pragma GCC unroll 10
   for (int round = 0; round < 10; ++round) {
-    const VU64 p0 = mul_low_halves(c0, splat<VU64>(0xD2511F53u)), p1 = mul_low_halves(c2, splat<VU64>(0xCD9E8D57u));
-    c0 = (p1 >> 32) ^ c1 ^ k0;
-    c2 = (p0 >> 32) ^ c3 ^ k1;
-    c1 = p1;
-    c3 = p0;
-    k0 += splat<VU64>(0x9E3779B9u);
-    k1 += splat<VU64>(0xBB67AE85u);
+    const VU64 key0 = splat<VU64>(k0), key1 = splat<VU64>(k1);
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) {
+      const VU64 p0 = mul_low_halves(c0[v], splat<VU64>(0xD2511F53u)), p1 = mul_low_halves(c2[v], splat<VU64>(0xCD9E8D57u));
+      c0[v] = (p1 >> 32) ^ c1[v] ^ key0;
+      c2[v] = (p0 >> 32) ^ c3[v] ^ key1;
+      c1[v] = p1;
+      c3[v] = p0;
+    }
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
   }
   const VU64 mask = splat<VU64>(0xffffffffu);
-  const VU64 front = (c0 & mask) | (c1 << 32), back = (c2 & mask) | (c3 << 32);
-  return {zip_low(front, back), zip_high(front, back)};
+#pragma GCC unroll 4
+  for (int v = 0; v < Vectors; ++v) {
+    const VU64 front = (c0[v] & mask) | (c1[v] << 32), back = (c2[v] & mask) | (c3[v] << 32);
+    words[v] = {zip_low(front, back), zip_high(front, back)};
+  }
 }
 
 }  // namespace chainrule::CR_ISA

@@ -44,7 +44,7 @@ CR_INLINE V pow_magnitude(V magnitude, V y) {
   const V high = select<V>(one, V{}, y * log.high);
   const V low = two_product(y, log.high).low + y * log.low;
   // Out of exp's range (or infinite) the low part means nothing; 1^inf is 1.
-  return exp_sum(high, select<V>((abs(high) < num<V>(1024)) & ~one, low, V{}));
+  return exp_within(limit(high, kExpLowest<V>, kExpHighest<V>), select<V>((abs(high) < num<V>(1024)) & ~one, low, V{}));
 }
 
 /// x^y with the special values of IEEE 754-2019, 9.2.1 (pow). Max error 2 ULP (without fma, a few ULP more).

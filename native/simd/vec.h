@@ -177,6 +177,43 @@ CR_INLINE V splat(Scalar<V> x) {
   return x - V{};
 }
 
+/// value in every lane; also for element types that do no arithmetic here.
+template <class T>
+CR_INLINE Vec<T> splat_any(T value) {
+  return value - Vec<T>{};
+}
+/// Stores past the caches, for results too large to be found there again; p is aligned to the vector's size.
+template <class V, class T>
+CR_INLINE void stream_store(T* p, V v) {
+#if defined(__AVX512F__)
+  _mm512_stream_si512(reinterpret_cast<__m512i*>(p), (__m512i)v);
+#elif defined(__AVX2__)
+  _mm256_stream_si256(reinterpret_cast<__m256i*>(p), (__m256i)v);
+#elif defined(__x86_64__) || defined(_M_X64)
+  _mm_stream_si128(reinterpret_cast<__m128i*>(p), (__m128i)v);
+#else
+  store(p, v);
+#endif
+}
+/// Orders streamed stores before what other threads are told afterwards.
+CR_INLINE void stream_fence() {
+#if defined(__x86_64__) || defined(_M_X64)
+  _mm_sfence();
+#endif
+}
+
+/// Bytes as integers of Size bytes each, width by width: in one step the compiler takes them one by one.
+template <int Size, class B, int Lanes = sizeof(B)>
+CR_INLINE auto widen(B bytes) {
+  const auto half = __builtin_convertvector(bytes, typename VecType<int16_t, 2 * Lanes>::type);
+  const auto word = __builtin_convertvector(half, typename VecType<int32_t, 4 * Lanes>::type);
+  if constexpr (Size == 4) {
+    return word;
+  } else {
+    return __builtin_convertvector(word, typename VecType<int64_t, 8 * Lanes>::type);
+  }
+}
+
 // ---- bits ----
 template <class To, class From>
 CR_INLINE To bitcast(From v) {
@@ -340,6 +377,28 @@ CR_INLINE VD min(VD a, VD b) {
 CR_INLINE VF scale_by_two_to(VF x, VF n) { return (VF)_mm512_maskz_scalef_ps(0xffff, (__m512)x, (__m512)n); }
 CR_INLINE VD scale_by_two_to(VD x, VD n) { return (VD)_mm512_maskz_scalef_pd(0xff, (__m512d)x, (__m512d)n); }
 #endif
+
+/// x or, where x is below, `low`; NaN stays NaN. `low` is a number.
+template <class V>
+CR_INLINE V at_least(V x, V low) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(Scalar<V>) == 4 && static_cast<Scalar<V>>(1) / 2 != 0) return (V)_mm512_maskz_max_ps(0xffff, (__m512)low, (__m512)x);
+#elif defined(__AVX2__)
+  if constexpr (sizeof(Scalar<V>) == 4 && static_cast<Scalar<V>>(1) / 2 != 0) return (V)_mm256_max_ps((__m256)low, (__m256)x);
+#endif
+  return x < low ? low : x;
+}
+/// x or, where x is above, `high`; NaN stays NaN. `high` is a number.
+template <class V>
+CR_INLINE V at_most(V x, V high) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(Scalar<V>) == 4 && static_cast<Scalar<V>>(1) / 2 != 0)
+    return (V)_mm512_maskz_min_ps(0xffff, (__m512)high, (__m512)x);
+#elif defined(__AVX2__)
+  if constexpr (sizeof(Scalar<V>) == 4 && static_cast<Scalar<V>>(1) / 2 != 0) return (V)_mm256_min_ps((__m256)high, (__m256)x);
+#endif
+  return x > high ? high : x;
+}
 
 // Scalar forms of the same names, so that a functor templated over V also works on one element.
 CR_INLINE float fma(float a, float b, float c) {

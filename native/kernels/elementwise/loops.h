@@ -14,6 +14,15 @@ inline constexpr int64_t kTile = 512;             // elements; a handful of f64 
 inline constexpr int64_t kGrainElements = 32768;  // per unit of work: a few microseconds, well above the price of a fork
 inline constexpr int kMaxArity = 4;
 
+/// As parallel_range, in ranges of about equal length (multiples of 64), at most `grain`: two threads finish together. For work whose
+/// results do not depend on where it is cut; the cut depends on n and grain alone all the same.
+template <class Body>
+CR_INLINE void parallel_even(Context& ctx, int64_t n, int64_t grain, Body body) {
+  const int64_t units = (n + grain - 1) / grain;
+  if (units <= 1) return parallel_range(ctx, n, grain, body);
+  parallel_range(ctx, n, ((n + units - 1) / units + 63) / 64 * 64, body);
+}
+
 /// The common iteration space of N operands; the last dimension is the innermost.
 template <int N>
 struct Loop {
@@ -65,24 +74,23 @@ template <int N, class Row>
 CR_INLINE void walk(const Loop<N>& loop, int64_t begin, int64_t end, Row row) {
   const int32_t last = loop.rank - 1;
   const int64_t inner = loop.shape[last];
-  int64_t index[kMaxRank];
+  int64_t index[kMaxRank], offsets[N] = {};
   int64_t rest = begin;
   for (int32_t d = last; d >= 0; --d) {
     index[d] = rest % loop.shape[d];
     rest /= loop.shape[d];
+    for (int n = 0; n < N; ++n) offsets[n] += index[d] * loop.strides[n][d];
   }
   for (int64_t at = begin; at < end;) {
-    int64_t offsets[N];
-    for (int n = 0; n < N; ++n) {
-      offsets[n] = 0;
-      for (int32_t d = 0; d <= last; ++d) offsets[n] += index[d] * loop.strides[n][d];
-    }
     const int64_t count = inner - index[last] < end - at ? inner - index[last] : end - at;
-    row(offsets, count);
+    row(static_cast<const int64_t*>(offsets), count);
     at += count;
+    for (int n = 0; n < N; ++n) offsets[n] -= index[last] * loop.strides[n][last];
     index[last] = 0;
     for (int32_t d = last - 1; d >= 0; --d) {
-      if (++index[d] < loop.shape[d]) break;
+      const bool more = ++index[d] < loop.shape[d];
+      for (int n = 0; n < N; ++n) offsets[n] += (more ? 1 : 1 - loop.shape[d]) * loop.strides[n][d];
+      if (more) break;
       index[d] = 0;
     }
   }

@@ -1,57 +1,10 @@
 // Materializes a strided or broadcast view: y = x, any strides on either side. Where y's rows are x's columns, blocks are transposed in
 // registers, so that both sides are touched a whole line of cache at a time.
-#include "kernels/elementwise/loops.h"
-#include "simd/shuffle.h"
+#include "kernels/elementwise/tile_copy.h"
 
 namespace chainrule::CR_ISA {
 
-/// Element types are moved as unsigned integers of their width.
-template <class T>
-inline constexpr int64_t kBlock = sizeof(T) == 1 ? 16 : kLanes<T>;
 inline constexpr int64_t kCopyTile = 64;  // rows and columns of a tile: as many pages of memory as the TLB holds
-
-/// to[j * to_stride + i] = from[i * from_stride + j] for a whole block.
-template <class T>
-CR_INLINE void transpose_block(const T* from, int64_t from_stride, T* to, int64_t to_stride) {
-  constexpr int n = static_cast<int>(kBlock<T>);
-  if constexpr (sizeof(T) == 1) {
-    for (int j = 0; j < n; ++j) {
-      for (int i = 0; i < n; ++i) to[j * to_stride + i] = from[i * from_stride + j];
-    }
-  } else {
-    Vec<T> rows[n], next[n];
-    for (int i = 0; i < n; ++i) rows[i] = load(from + i * from_stride);
-    // Interleaving the first half of the rows with the second, log2(n) times, is a transposition.
-    for (int width = n; width > 1; width /= 2) {
-      for (int i = 0; i < n / 2; ++i) {
-        next[2 * i] = zip_low(rows[i], rows[i + n / 2]);
-        next[2 * i + 1] = zip_high(rows[i], rows[i + n / 2]);
-      }
-      for (int i = 0; i < n; ++i) rows[i] = next[i];
-    }
-    for (int j = 0; j < n; ++j) store(to + j * to_stride, rows[j]);
-  }
-}
-
-/// The same for `height` rows i and `width` columns j.
-template <class T>
-CR_INLINE void transpose_tile(const T* from, int64_t from_stride, T* to, int64_t to_stride, int64_t height, int64_t width) {
-  constexpr int64_t n = kBlock<T>;
-  for (int64_t i = 0; i < height; i += n) {
-    for (int64_t j = 0; j < width; j += n) {
-      const T* source = from + i * from_stride + j;
-      T* target = to + j * to_stride + i;
-      if (height - i >= n && width - j >= n) {
-        transpose_block(source, from_stride, target, to_stride);
-        continue;
-      }
-      const int64_t rows = height - i < n ? height - i : n, columns = width - j < n ? width - j : n;
-      for (int64_t b = 0; b < columns; ++b) {
-        for (int64_t a = 0; a < rows; ++a) target[b * to_stride + a] = source[a * from_stride + b];
-      }
-    }
-  }
-}
 
 /// The axis along which x is contiguous, when y's innermost one is another and both are long enough for blocks; -1 otherwise.
 template <class T>
@@ -96,15 +49,12 @@ void run_copy(Context& ctx, const Args& args) {
   const T* x = static_cast<const T*>(args.in[0].data);
   if (const int32_t axis = transposed_axis<T>(loop); axis >= 0) return copy_transposed(ctx, loop, axis, y, x);
   const int64_t sy = loop.strides[0][loop.rank - 1], sx = loop.strides[1][loop.rank - 1];
-  parallel_range(ctx, element_count(loop), kGrainElements, [&](int64_t begin, int64_t end) {
+  parallel_even(ctx, element_count(loop), kGrainElements, [&](int64_t begin, int64_t end) {
     walk(loop, begin, end, [&](const int64_t* offsets, int64_t count) {
       T* to = y + offsets[0];
       const T* from = x + offsets[1];
-      if (sy == 1 && sx == 1) {
-        std::memcpy(to, from, static_cast<size_t>(count) * sizeof(T));
-      } else {
-        for (int64_t i = 0; i < count; ++i) to[i * sy] = from[i * sx];
-      }
+      if (sy == 1) return pack_run(to, from, sx, count);
+      for (int64_t i = 0; i < count; ++i) to[i * sy] = from[i * sx];
     });
   });
 }

@@ -23,10 +23,12 @@ CR_INLINE void draw(const RandomStream& random, int64_t first, DrawTile<W>& tile
   constexpr int64_t halves = sizeof(W) / 4;  // 32-bit words an element
   auto block = static_cast<uint64_t>(first * halves / 4);
   auto* to = reinterpret_cast<unsigned char*>(tile.words);
-  for (int64_t done = 0; done < kDrawTile * halves; done += kPhiloxWords, block += kLanes<uint64_t>) {
-    const auto [low, high] = philox(random, block);
-    std::memcpy(to + done * 4, &low, sizeof low);
-    std::memcpy(to + done * 4 + kVecBytes, &high, sizeof high);
+  constexpr int kVectors = 4;
+  static_assert(kDrawTile % (kVectors * kPhiloxWords) == 0);
+  for (int64_t done = 0; done < kDrawTile * halves; done += kVectors * kPhiloxWords, block += kVectors * kLanes<uint64_t>) {
+    PhiloxWords words[kVectors];
+    philox(random, block, words);
+    std::memcpy(to + done * 4, words, sizeof words);
   }
 }
 

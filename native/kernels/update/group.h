@@ -46,8 +46,10 @@ CR_INLINE void step_run(const T* g, T* const (&slots)[Slots], int64_t offset, in
   Vec<T> v[Slots];
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
+#pragma GCC unroll 4
     for (int k = 0; k < Slots; ++k) v[k] = load(slots[k] + offset + i);
     step(load(g + i), v);
+#pragma GCC unroll 4
     for (int k = 0; k < Slots; ++k) store(slots[k] + offset + i, v[k]);
   }
   if (i == n) return;
