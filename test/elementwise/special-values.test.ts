@@ -228,6 +228,19 @@ describe('casts', () => {
     same(to(tensor([300, -1], { dtype: 'i32' }), 'u8'), [44, 255]);
   });
 
+  it('give in vectors what they give one by one', () => {
+    const values = [-inf, -(2 ** 31), -2.9, -0, 0.5, 255.5, 256, 2147483520, 2 ** 31, 1e30, NaN];
+    for (const from of ['f32', 'f64', 'i32', 'i64', 'u8', 'i8', 'bool'] as const) {
+      const few = to(list(values, 'f64'), from);
+      const many = to(list(Array.from({ length: 30 }, () => values).flat(), 'f64'), from);
+      for (const target of ['f32', 'f64', 'i32', 'i64', 'u8', 'i8', 'bool'] as const) {
+        const want = [...to(few, target).dataSync()];
+        const got = [...to(many, target).dataSync()];
+        expect(got, `${from} to ${target}`).toEqual(Array.from({ length: 30 }, () => want).flat());
+      }
+    }
+  });
+
   it('carry gradients between floating types', () => {
     const x = list([1, 2], 'f32');
     x.requiresGrad = true;

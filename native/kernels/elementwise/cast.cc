@@ -17,20 +17,76 @@ CR_INLINE To truncate(From x) {
   return x >= kAbove ? kHighest : x <= static_cast<From>(kLowest) ? kLowest : static_cast<To>(x);
 }
 
+/// As many lanes as the wider of the two types has in a register.
+template <class To, class From>
+inline constexpr int kCastLanes = kVecBytes / static_cast<int>(sizeof(To) > sizeof(From) ? sizeof(To) : sizeof(From));
+template <class T, int Lanes>
+using Part = typename VecType<T, Lanes* static_cast<int>(sizeof(T))>::type;
+template <class T>
+inline constexpr bool kFloating = static_cast<T>(0.5) != 0;
+
+/// truncate() in every lane.
+template <class To, class From, int Lanes>
+CR_INLINE Part<To, Lanes> truncate_lanes(Part<From, Lanes> x) {
+  constexpr int kDigits = sizeof(From) == 4 ? 24 : 53;
+  constexpr bool kSigned = static_cast<To>(-1) < 0;
+  constexpr int kBits = 8 * sizeof(To) - (kSigned ? 1 : 0);
+  constexpr From kAbove = static_cast<From>(kBits == 63 ? 0x1p63 : kBits == 31 ? 0x1p31 : kBits == 8 ? 256.0 : 128.0);
+  constexpr From kHighest = kAbove - kAbove / static_cast<From>(int64_t{1} << kDigits);  // the number before it
+  constexpr From kLowest = kSigned ? -kAbove : From{0};
+  using V = Part<From, Lanes>;
+  const V zero = {}, low = zero + kLowest, high = zero + kHighest;
+  V within = x == x ? x : zero;
+  within = within < low ? low : within;
+  within = within > high ? high : within;
+  if constexpr (sizeof(To) == 1) {
+    return __builtin_convertvector(__builtin_convertvector(within, Part<int32_t, Lanes>), Part<To, Lanes>);
+  } else {
+    const auto whole = __builtin_convertvector(within, Part<To, Lanes>);
+    if constexpr (kBits <= kDigits) return whole;
+    const auto above = __builtin_convertvector(x >= zero + kAbove, Part<To, Lanes>);
+    constexpr To kMost = static_cast<To>(sizeof(To) == 8 ? INT64_MAX : INT32_MAX);
+    return above != 0 ? Part<To, Lanes>{} + kMost : whole;
+  }
+}
+
+template <class To, class From, int Lanes>
+CR_INLINE Part<Stored<To>, Lanes> cast_lanes(Part<Stored<From>, Lanes> x) {
+  if constexpr (kDTypeOf<To> == DType::boolean) {
+    return (Part<uint8_t, Lanes>)(__builtin_convertvector(x != 0, Part<int8_t, Lanes>) & 1);
+  } else if constexpr (kFloating<Stored<From>> && !kFloating<To>) {
+    return truncate_lanes<To, From, Lanes>(x);
+  } else if constexpr (sizeof(From) == 1 && sizeof(To) > 1) {
+    return __builtin_convertvector(widen<4>(x), Part<To, Lanes>);
+  } else {
+    return __builtin_convertvector(x, Part<To, Lanes>);
+  }
+}
+
+template <class To, class From>
+CR_INLINE Stored<To> cast_one(Stored<From> x) {
+  if constexpr (kDTypeOf<To> == DType::boolean) {
+    return x != 0 ? 1 : 0;
+  } else if constexpr (kFloating<Stored<From>> && !kFloating<To>) {
+    return truncate<To>(x);
+  } else {
+    return static_cast<To>(x);
+  }
+}
+
 template <class To, class From>
 void cast_row(void* y, const void* const* x, int64_t n, const double*) {
+  constexpr int kPart = kCastLanes<Stored<To>, Stored<From>>;
   Stored<To>* out = static_cast<Stored<To>*>(y);
   const Stored<From>* in = static_cast<const Stored<From>*>(x[0]);
-  constexpr bool kFromFloat = static_cast<Stored<From>>(0.5) != 0, kToFloat = static_cast<Stored<To>>(0.5) != 0;
-  for (int64_t i = 0; i < n; ++i) {
-    if constexpr (kDTypeOf<To> == DType::boolean) {
-      out[i] = in[i] != 0 ? 1 : 0;
-    } else if constexpr (kFromFloat && !kToFloat) {
-      out[i] = truncate<To>(in[i]);
-    } else {
-      out[i] = static_cast<To>(in[i]);
-    }
+  int64_t i = 0;
+  for (; i + kPart <= n; i += kPart) {
+    Part<Stored<From>, kPart> from;
+    std::memcpy(&from, in + i, sizeof from);
+    const auto to = cast_lanes<To, From, kPart>(from);
+    std::memcpy(out + i, &to, sizeof to);
   }
+  for (; i < n; ++i) out[i] = cast_one<To, From>(in[i]);
 }
 
 template <class To, class From>

@@ -1,31 +1,18 @@
 #include "kernels/elementwise/map.h"
 
-#include "kernels/elementwise/loops.h"
+#include "kernels/elementwise/tile_copy.h"
 
 namespace chainrule::CR_ISA {
 
 namespace {
 
-constexpr int64_t kShortRun = 64;  // elements; shorter runs of the innermost dimension are collected in tiles across rows
-
-template <class T>
-void copy_strided(void* to, int64_t to_stride, const void* from, int64_t from_stride, int64_t count) {
-  T* t = static_cast<T*>(to);
-  const T* f = static_cast<const T*>(from);
-  for (int64_t i = 0; i < count; ++i) t[i * to_stride] = f[i * from_stride];
-}
-
-void copy_run(int size, void* to, int64_t to_stride, const void* from, int64_t from_stride, int64_t count) {
-  if (to_stride == 1 && from_stride == 1) {
-    std::memcpy(to, from, static_cast<size_t>(count * size));
-  } else if (size == 1) {
-    copy_strided<uint8_t>(to, to_stride, from, from_stride, count);
-  } else if (size == 4) {
-    copy_strided<uint32_t>(to, to_stride, from, from_stride, count);
-  } else {
-    copy_strided<uint64_t>(to, to_stride, from, from_stride, count);
-  }
-}
+constexpr int64_t kShortRun = 64;      // elements; shorter runs of the innermost dimension are collected in tiles across rows
+constexpr int64_t kBlockRows = 16;     // blocks of an operand that is contiguous along another axis: a line of cache each way ...
+constexpr int64_t kBlockColumns = 32;  // ... of which as many make a tile
+static_assert(kBlockRows * kBlockColumns == kTile);
+constexpr int64_t kStreamTile = 256;                 // elements of a large result that are sent to memory at once
+constexpr int64_t kStreamBytes = int64_t{16} << 20;  // results of this size are not in the caches any more when they are read
+constexpr int64_t kStreamAlignment = 64;
 
 // kDTypeSize would be a symbol that this object exports.
 int element_size(DType dtype) {
@@ -33,97 +20,238 @@ int element_size(DType dtype) {
   return dtype == DType::u8 || dtype == DType::i8 || dtype == DType::boolean ? 1 : 4;
 }
 
-struct Operand {
-  char* data;
-  const int64_t* strides;
-  int size;
+/// The loop with steps in bytes. Operand 0 is the output.
+template <int N>
+struct Map {
+  int32_t last;  // the innermost dimension
+  int64_t shape[kMaxRank];
+  int64_t steps[N][kMaxRank];
+  char* data[N];
+  int size[N];
+  RowFn row;
+  const double* params;
 };
 
-/// A position in the loop: one counter per dimension.
-struct Position {
+/// Where the operands stand in the loop.
+template <int N>
+struct Cursor {
   int64_t index[kMaxRank];
+  char* at[N];
 };
 
 template <int N>
-void advance(const Loop<N>& loop, Position& at, int64_t count) {
-  for (int32_t d = loop.rank - 1; d >= 0 && count > 0; --d) {
-    at.index[d] += count;
-    if (at.index[d] < loop.shape[d]) return;
-    count = at.index[d] / loop.shape[d];
-    at.index[d] -= count * loop.shape[d];
+CR_INLINE void advance(const Map<N>& map, Cursor<N>& cursor, int64_t count) {
+  for (int32_t d = map.last; d >= 0 && count > 0; --d) {
+    int64_t& index = cursor.index[d];
+    index += count;
+    for (int n = 0; n < N; ++n) cursor.at[n] += count * map.steps[n][d];
+    if (index < map.shape[d]) return;
+    count = index < 2 * map.shape[d] ? 1 : index / map.shape[d];
+    index -= count * map.shape[d];
+    for (int n = 0; n < N; ++n) cursor.at[n] -= count * map.shape[d] * map.steps[n][d];
   }
 }
 
 template <int N>
-char* address(const Loop<N>& loop, const Operand& operand, const Position& at) {
-  int64_t offset = 0;
-  for (int32_t d = 0; d < loop.rank; ++d) offset += at.index[d] * operand.strides[d];
-  return operand.data + offset * operand.size;
+CR_INLINE Cursor<N> cursor_at(const Map<N>& map, int64_t position) {
+  Cursor<N> cursor = {};
+  for (int n = 0; n < N; ++n) cursor.at[n] = map.data[n];
+  advance(map, cursor, position);
+  return cursor;
 }
 
-/// Copies `count` elements of the operand, from `at` on in the loop's order, to the tile or (out) back from it.
+template <int N>
+struct alignas(64) Tiles {
+  char bytes[N][kTile * 8];
+};
+
+/// Copies `count` elements of operand n, from the cursor on in the loop's order, to the tile or (out) back from it.
 template <bool out, int N>
-void copy_tile(const Loop<N>& loop, const Operand& operand, Position at, void* tile, int64_t count) {
-  const int32_t last = loop.rank - 1;
-  const int64_t stride = operand.strides[last];
-  char* packed = static_cast<char*>(tile);
+void copy_tile(const Map<N>& map, int n, Cursor<N> cursor, char* tile, int64_t count) {
+  const int64_t stride = map.steps[n][map.last] / map.size[n];
   while (count > 0) {
-    const int64_t left = loop.shape[last] - at.index[last], run = left < count ? left : count;
-    char* strided = address(loop, operand, at);
-    if constexpr (out) copy_run(operand.size, strided, stride, packed, 1, run);
-    if constexpr (!out) copy_run(operand.size, packed, 1, strided, stride, run);
-    packed += run * operand.size;
+    const int64_t left = map.shape[map.last] - cursor.index[map.last], run = left < count ? left : count;
+    with_width(map.size[n], [&](auto width) {
+      using T = decltype(width);
+      T *strided = reinterpret_cast<T*>(cursor.at[n]), *packed = reinterpret_cast<T*>(tile);
+      if constexpr (out) unpack_run(strided, stride, packed, run);
+      if constexpr (!out) pack_run(packed, strided, stride, run);
+    });
+    tile += run * map.size[n];
     count -= run;
-    advance(loop, at, run);
+    advance(map, cursor, run);
   }
 }
 
-/// Elements [begin, end) of the loop. Operand 0 is the output.
-template <int N>
-void map_range(const Loop<N>& loop, const Operand (&operands)[N], int64_t begin, int64_t end, RowFn row, const double* params) {
-  alignas(64) char tiles[N][kTile * 8];
-  const void* filled[N] = {};  // a repeated element is spread over its tile once
-  const int32_t last = loop.rank - 1;
-  Position at = {};
-  advance(loop, at, begin);
-  while (begin < end) {
-    const int64_t run = loop.shape[last] - at.index[last];
-    bool contiguous = run >= kShortRun || run >= end - begin;
-    int64_t count = contiguous ? run : kTile;
-    for (int n = 0; n < N; ++n) contiguous &= operands[n].strides[last] == 1;
-    if (!contiguous && count > kTile) count = kTile;
-    if (count > end - begin) count = end - begin;
+/// A contiguous result too large for the caches, collected in a tile and sent straight to memory, which spares reading it first.
+struct Stream {
+  char* to;
+  int size;
+  int64_t held = 0;
+  alignas(kStreamAlignment) char tile[kStreamTile * 8];
 
-    const void* inputs[N > 1 ? N - 1 : 1];
+  char* next() { return tile + held * size; }
+  [[nodiscard]] int64_t room() const { return kStreamTile - held; }
+  void add(int64_t count) {
+    held += count;
+    if (held < kStreamTile) return;
+    for (int64_t i = 0; i < kStreamTile * size; i += kVecBytes) stream_store(to + i, load(tile + i));
+    to += kStreamTile * size;
+    held = 0;
+  }
+  void end() {
+    if (held > 0) std::memcpy(to, tile, static_cast<size_t>(held * size));
+    stream_fence();
+  }
+};
+
+/// Rows of an innermost dimension along which the result is contiguous, and every input too or one repeated element.
+template <bool streamed, int N>
+void map_runs(const Map<N>& map, int64_t begin, int64_t end) {
+  Tiles<N> tiles;
+  Stream stream{map.data[0] + begin * map.size[0], map.size[0], 0, {}};
+  const char* filled[N] = {};  // a repeated element is spread over its tile once
+  int64_t width[N] = {};
+  bool repeated[N] = {}, any_repeated = false;
+  for (int n = 1; n < N; ++n) any_repeated |= repeated[n] = map.steps[n][map.last] != map.size[n];
+  Cursor<N> cursor = cursor_at(map, begin);
+  while (begin < end) {
+    int64_t count = map.shape[map.last] - cursor.index[map.last];
+    count = count < end - begin ? count : end - begin;
+    if (any_repeated && count > kTile) count = kTile;
+    if (streamed && count > stream.room()) count = stream.room();
+    const void* inputs[N];
     for (int n = 1; n < N; ++n) {
-      const int64_t stride = operands[n].strides[last];
-      char* here = address(loop, operands[n], at);
-      if (stride == 1 && count <= run) {
-        inputs[n - 1] = here;
-        continue;
-      }
-      inputs[n - 1] = tiles[n];
-      const bool repeated = stride == 0 && count <= run;
-      if (repeated && filled[n] == here) continue;
-      if (repeated) copy_run(operands[n].size, tiles[n], 1, here, 0, kTile);
-      if (!repeated) copy_tile<false>(loop, operands[n], at, tiles[n], count);
-      filled[n] = repeated ? here : nullptr;
+      inputs[n - 1] = repeated[n] ? tiles.bytes[n] : cursor.at[n];
+      if (!repeated[n] || (filled[n] == cursor.at[n] && width[n] >= count)) continue;
+      with_width(map.size[n], [&](auto w) {
+        using T = decltype(w);
+        fill_run(reinterpret_cast<T*>(tiles.bytes[n]), *reinterpret_cast<const T*>(cursor.at[n]), count);
+      });
+      filled[n] = cursor.at[n];
+      width[n] = count;
     }
-    const bool direct = operands[0].strides[last] == 1 && count <= run;
-    row(direct ? address(loop, operands[0], at) : tiles[0], inputs, count, params);
-    if (!direct) copy_tile<true>(loop, operands[0], at, tiles[0], count);
-    advance(loop, at, count);
+    map.row(streamed ? stream.next() : cursor.at[0], inputs, count, map.params);
+    if (streamed) stream.add(count);
+    advance(map, cursor, count);
     begin += count;
   }
+  if (streamed) stream.end();
+}
+
+/// Any strides and short rows: everything goes through tiles.
+template <int N>
+void map_tiles(const Map<N>& map, int64_t begin, int64_t end) {
+  Tiles<N> tiles;
+  const void* inputs[N];
+  for (int n = 1; n < N; ++n) inputs[n - 1] = tiles.bytes[n];
+  Cursor<N> cursor = cursor_at(map, begin);
+  while (begin < end) {
+    const int64_t count = end - begin < kTile ? end - begin : kTile;
+    for (int n = 1; n < N; ++n) copy_tile<false>(map, n, cursor, tiles.bytes[n], count);
+    map.row(tiles.bytes[0], inputs, count, map.params);
+    copy_tile<true>(map, 0, cursor, tiles.bytes[0], count);
+    advance(map, cursor, count);
+    begin += count;
+  }
+}
+
+/// Blocks of two dimensions, the innermost and `axis`, along which an operand is contiguous that is not so innermost. [begin, end) counts
+/// blocks.
+template <int N>
+void map_blocks(const Map<N>& map, int32_t axis, int64_t begin, int64_t end) {
+  Tiles<N> tiles;
+  const void* inputs[N];
+  for (int n = 1; n < N; ++n) inputs[n - 1] = tiles.bytes[n];
+  const int64_t height = map.shape[axis], width = map.shape[map.last];
+  const int64_t across = (width + kBlockColumns - 1) / kBlockColumns, down = (height + kBlockRows - 1) / kBlockRows;
+  for (int64_t block = begin; block < end; ++block) {
+    const int64_t column = block % across * kBlockColumns, row = block / across % down * kBlockRows;
+    const int64_t columns = width - column < kBlockColumns ? width - column : kBlockColumns;
+    const int64_t rows = height - row < kBlockRows ? height - row : kBlockRows;
+    char* at[N];
+    for (int n = 0; n < N; ++n) at[n] = map.data[n] + column * map.steps[n][map.last] + row * map.steps[n][axis];
+    int64_t rest = block / (across * down);
+    for (int32_t d = map.last - 1; d >= 0; --d) {
+      if (d == axis) continue;
+      for (int n = 0; n < N; ++n) at[n] += rest % map.shape[d] * map.steps[n][d];
+      rest /= map.shape[d];
+    }
+    for (int n = N - 1; n >= 0; --n) {
+      if (n == 0) map.row(tiles.bytes[0], inputs, rows * columns, map.params);
+      with_width(map.size[n], [&](auto w) {
+        using T = decltype(w);
+        const int64_t row_step = map.steps[n][axis] / map.size[n], column_step = map.steps[n][map.last] / map.size[n];
+        T *strided = reinterpret_cast<T*>(at[n]), *tile = reinterpret_cast<T*>(tiles.bytes[n]);
+        if (n == 0) {
+          unpack_block(Block2<T>{strided, row_step, column_step}, tile, rows, columns);
+        } else {
+          pack_block(tile, Block2<const T>{strided, row_step, column_step}, rows, columns);
+        }
+      });
+    }
+  }
+}
+
+/// Another axis along which an operand is contiguous that is strided innermost, when both are long enough for blocks; -1 if there is none.
+template <int N>
+int32_t block_axis(const Map<N>& map) {
+  if (map.shape[map.last] < kBlockRows) return -1;
+  for (int n = 0; n < N; ++n) {
+    const int64_t inner = map.steps[n][map.last];
+    if (inner == 0 || inner == map.size[n]) continue;
+    for (int32_t d = 0; d < map.last; ++d) {
+      if (map.steps[n][d] == map.size[n] && map.shape[d] >= kBlockRows) return d;
+    }
+  }
+  return -1;
+}
+
+template <int N>
+bool has_long_runs(const Map<N>& map) {
+  bool runs = map.last == 0 || map.shape[map.last] >= kShortRun;
+  for (int n = 0; n < N; ++n) runs &= map.steps[n][map.last] == map.size[n] || (n > 0 && map.steps[n][map.last] == 0);
+  return runs;
+}
+
+/// Whether the result is contiguous, aligned, and larger than what the caches hold.
+template <int N>
+bool is_streamable(const Map<N>& map, int64_t elements) {
+  int64_t expected = map.size[0];
+  for (int32_t d = map.last; d >= 0; --d) {
+    if (map.steps[0][d] != expected) return false;
+    expected *= map.shape[d];
+  }
+  return elements * map.size[0] >= kStreamBytes && reinterpret_cast<uintptr_t>(map.data[0]) % kStreamAlignment == 0;
 }
 
 template <int N>
 void map_operands(Context& ctx, const Args& args, const TensorView* const (&views)[N], RowFn row) {
   const auto loop = make_loop<N>(views);
-  Operand operands[N];
-  for (int n = 0; n < N; ++n) operands[n] = {static_cast<char*>(views[n]->data), loop.strides[n], element_size(views[n]->dtype)};
-  parallel_range(ctx, element_count(loop), kGrainElements,
-                 [&](int64_t begin, int64_t end) { map_range<N>(loop, operands, begin, end, row, args.params); });
+  Map<N> map;
+  map.last = loop.rank - 1;
+  map.row = row;
+  map.params = args.params;
+  for (int32_t d = 0; d < loop.rank; ++d) map.shape[d] = loop.shape[d];
+  for (int n = 0; n < N; ++n) {
+    map.data[n] = static_cast<char*>(views[n]->data);
+    map.size[n] = element_size(views[n]->dtype);
+    for (int32_t d = 0; d < loop.rank; ++d) map.steps[n][d] = loop.strides[n][d] * map.size[n];
+  }
+  const int64_t elements = element_count(loop);
+  if (has_long_runs(map)) {
+    if (is_streamable(map, elements)) {
+      return parallel_even(ctx, elements, kGrainElements, [&](int64_t begin, int64_t end) { map_runs<true>(map, begin, end); });
+    }
+    return parallel_even(ctx, elements, kGrainElements, [&](int64_t begin, int64_t end) { map_runs<false>(map, begin, end); });
+  }
+  if (const int32_t axis = block_axis(map); axis >= 0) {
+    const int64_t height = map.shape[axis], width = map.shape[map.last];
+    const int64_t blocks =
+        elements / (height * width) * ((height + kBlockRows - 1) / kBlockRows) * ((width + kBlockColumns - 1) / kBlockColumns);
+    return parallel_range(ctx, blocks, kGrainElements / kTile / 2, [&](int64_t begin, int64_t end) { map_blocks(map, axis, begin, end); });
+  }
+  parallel_even(ctx, elements, kGrainElements, [&](int64_t begin, int64_t end) { map_tiles(map, begin, end); });
 }
 
 }  // namespace

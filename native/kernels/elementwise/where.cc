@@ -2,6 +2,16 @@
 
 namespace chainrule::CR_ISA {
 
+/// -1 in the lanes whose byte is not 0.
+template <class T>
+CR_INLINE IntVec<Vec<T>> mask_lanes(LaneBytes<T> bytes) {
+  if constexpr (sizeof(T) == 1) {
+    return bytes != 0;
+  } else {
+    return widen<sizeof(T)>(bytes) != 0;
+  }
+}
+
 /// condition ? a : b; nothing is computed, so any bits pass unchanged.
 template <class T>
 void where_row(void* y, const void* const* x, int64_t n, const double*) {
@@ -16,7 +26,7 @@ void where_row(void* y, const void* const* x, int64_t n, const double*) {
     } else {
       std::memcpy(&bytes, condition + i, static_cast<size_t>(n - i));
     }
-    const auto mask = __builtin_convertvector(bytes, IntVec<Vec<T>>) != 0;
+    const auto mask = mask_lanes<T>(bytes);
     store_up_to(out + i, mask ? load_up_to(a + i, n - i) : load_up_to(b + i, n - i), n - i);
   }
 }

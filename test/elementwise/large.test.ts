@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { add, engine, exp, fromArray, mul, narrow, neg, scope, transpose } from '../../src/index.js';
+
+/** Results of 16 MB and more bypass the caches: rows of 1003 floats begin anywhere in the pieces that are sent to memory. */
+const [rows, columns] = [4300, 1003];
+
+function ramp(n: number, step: number): Float32Array {
+  return Float32Array.from({ length: n }, (_, i) => ((i * step) % 1013) - 500);
+}
+function firstDifference(got: ArrayLike<number | bigint>, want: (i: number) => number): number {
+  for (let i = 0; i < got.length; i++) if (got[i] !== want(i)) return i;
+  return -1;
+}
+
+describe('large results', () => {
+  const x = ramp(rows * columns, 7919);
+  const row = ramp(columns, 31);
+  const column = ramp(rows, 17);
+
+  it.each([1, 3])('equal plain loops with every kind of broadcasting (%i threads)', (threads) => {
+    engine.setThreads(threads);
+    scope(() => {
+      const [tx, tr, tc] = [fromArray(x, [rows, columns]), fromArray(row, [columns]), fromArray(column, [rows, 1])];
+      expect(firstDifference(neg(tx).dataSync(), (i) => -(x[i] ?? 0))).toBe(-1);
+      expect(firstDifference(add(tx, tr).dataSync(), (i) => (x[i] ?? 0) + (row[i % columns] ?? 0))).toBe(-1);
+      expect(firstDifference(add(tx, tc).dataSync(), (i) => (x[i] ?? 0) + (column[Math.floor(i / columns)] ?? 0))).toBe(-1);
+      expect(firstDifference(mul(tr, tc).dataSync(), (i) => (row[i % columns] ?? 0) * (column[Math.floor(i / columns)] ?? 0))).toBe(-1);
+      const inner = narrow(tx, 1, 1, columns - 2);
+      expect(
+        firstDifference(mul(inner, 2).dataSync(), (i) => 2 * (x[Math.floor(i / (columns - 2)) * columns + 1 + (i % (columns - 2))] ?? 0)),
+      ).toBe(-1);
+    });
+  });
+
+  it('have the bits that small ones have', () => {
+    scope(() => {
+      const angles = fromArray(
+        x.map((v) => v / 100),
+        [rows, columns],
+      );
+      const large = exp(angles).dataSync();
+      const small = exp(narrow(angles, 0, 0, 10)).dataSync();
+      expect(firstDifference(small, (i) => Number(large[i]))).toBe(-1);
+    });
+  });
+
+  it('of transposed operands, in blocks with edges', () => {
+    scope(() => {
+      const a = fromArray(x.subarray(0, 1003 * 517), [517, 1003]);
+      const b = fromArray(ramp(1003 * 517, 104729), [1003, 517]);
+      const got = add(a, transpose(b, 0, 1)).dataSync();
+      const want = b.dataSync();
+      expect(firstDifference(got, (i) => (x[i] ?? 0) + Number(want[(i % 1003) * 517 + Math.floor(i / 1003)]))).toBe(-1);
+    });
+  });
+});
