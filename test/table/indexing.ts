@@ -149,6 +149,10 @@ export const indexing = [
         message: /scatterAdd: index 3 is out of range for axis 0 of size 3 \(element 1\)/,
       },
       {
+        call: () => scatterAdd(zeros([3]), 0, integers([-1]), zeros([1])).dataSync(),
+        message: /scatterAdd: index -1 is out of range for axis 0 of size 3/,
+      },
+      {
         call: () => scatterAdd(zeros([3]), 0, integers([0]), zeros([1], { dtype: 'f64' })),
         message: /scatterAdd: x f32 \[3\] and source f64 \[1\] have different dtypes/,
       },

@@ -38,7 +38,23 @@ CR_INLINE void add_side_by_side(A* sums, const T* from, T* to, int64_t n) {
 }
 
 inline constexpr int64_t kLineTile = 128;  // lines that lie side by side
-inline constexpr int64_t kFewLines = 4;    // lines far from each other: more of them could share a set of the cache
+inline constexpr int kFewLines = 4;        // lines far from each other: more of them could share a set of the cache
+
+/// Steps between lines and along them.
+struct Steps {
+  int64_t line, along;
+};
+
+/// `Lines` lines at once, their sums in registers: each addition waits for the one before it on its line only.
+template <class A, int Lines, class T>
+CR_INLINE void sum_lines(const T* from, Steps x, T* to, Steps y, int64_t size) {
+  A sums[Lines] = {};
+  for (int64_t k = 0; k < size; ++k) {
+#pragma GCC unroll 4
+    for (int i = 0; i < Lines; ++i)
+      to[k * y.along + i * y.line] = static_cast<T>(sums[i] += static_cast<A>(from[k * x.along + i * x.line]));
+  }
+}
 
 template <class T>
 void cumsum(Context& ctx, const Args& args) {
@@ -49,24 +65,23 @@ void cumsum(Context& ctx, const Args& args) {
   CR_CHECK(x.rank == y.rank && x.shape[axis] == y.shape[axis]);
   const TensorView rest[2] = {without_axis(y, axis), without_axis(x, axis)};
   const auto loop = make_loop<2>({&rest[0], &rest[1]});
-  const int64_t size = x.shape[axis], ly = loop.strides[0][loop.rank - 1], lx = loop.strides[1][loop.rank - 1];
-  const int64_t tile = (lx < 0 ? -lx : lx) <= (x.strides[axis] < 0 ? -x.strides[axis] : x.strides[axis]) ? kLineTile : kFewLines;
+  const int64_t size = x.shape[axis], direction = reverse ? -1 : 1, start = reverse ? size - 1 : 0;
+  const Steps sy{loop.strides[0][loop.rank - 1], y.strides[axis] * direction},
+      sx{loop.strides[1][loop.rank - 1], x.strides[axis] * direction};
+  const bool side_by_side = sy.line == 1 && sx.line == 1 && element_count(loop) > 1 && sx.along != 1 && sx.along != -1;
   parallel_range(ctx, element_count(loop), line_grain(2 * size), [&](int64_t begin, int64_t end) {
     walk(loop, begin, end, [&](const int64_t* offsets, int64_t count) {
-      for (int64_t done = 0; done < count; done += tile) {
-        const int64_t n = count - done < tile ? count - done : tile;
+      const T* from = static_cast<const T*>(x.data) + offsets[1] + start * x.strides[axis];
+      T* to = static_cast<T*>(y.data) + offsets[0] + start * y.strides[axis];
+      int64_t done = 0;
+      for (; side_by_side && done < count; done += kLineTile) {
         A sums[kLineTile] = {};
-        for (int64_t k = 0; k < size; ++k) {
-          const int64_t at = reverse ? size - 1 - k : k;
-          const T* from = static_cast<const T*>(x.data) + offsets[1] + done * lx + at * x.strides[axis];
-          T* to = static_cast<T*>(y.data) + offsets[0] + done * ly + at * y.strides[axis];
-          if (ly == 1 && lx == 1) {
-            add_side_by_side(sums, from, to, n);
-            continue;
-          }
-          for (int64_t i = 0; i < n; ++i) to[i * ly] = static_cast<T>(sums[i] += static_cast<A>(from[i * lx]));
-        }
+        const int64_t n = count - done < kLineTile ? count - done : kLineTile;
+        for (int64_t k = 0; k < size; ++k) add_side_by_side(sums, from + done + k * sx.along, to + done + k * sy.along, n);
       }
+      for (; done + kFewLines <= count; done += kFewLines)
+        sum_lines<A, kFewLines>(from + done * sx.line, sx, to + done * sy.line, sy, size);
+      for (; done < count; ++done) sum_lines<A, 1>(from + done * sx.line, sx, to + done * sy.line, sy, size);
     });
   });
 }

@@ -1,15 +1,23 @@
 // y[..., k, ...] = x[..., index[..., k, ...], ...]. An index that is constant along the row (embedding, indexSelect: stride 0) copies runs.
+#include "kernels/elementwise/tile_copy.h"
 #include "kernels/index/lines.h"
 
 namespace chainrule::CR_ISA {
 
-template <class T, class I>
+template <class T>
 CR_INLINE void gather_run(T* y, int64_t sy, const T* x, int64_t sx, int64_t row, int64_t n) {
   const T* from = x + row;
-  if (sy == 1 && sx == 1) {
-    std::memcpy(y, from, static_cast<size_t>(n) * sizeof(T));
+  if (sy == 1) return pack_run(y, from, sx, n);
+  for (int64_t i = 0; i < n; ++i) y[i * sy] = from[i * sx];
+}
+
+/// y[i] = x[i, position[i]], positions checked.
+template <class T, class I>
+CR_INLINE void gather_each(T* y, int64_t sy, const T* x, int64_t sx, int64_t step, const I* position, int64_t si, int64_t n) {
+  if (sy == 1 && si == 1 && sx == 0 && step == 1) {
+    for (int64_t i = 0; i < n; ++i) y[i] = x[position[i]];
   } else {
-    for (int64_t i = 0; i < n; ++i) y[i * sy] = from[i * sx];
+    for (int64_t i = 0; i < n; ++i) y[i * sy] = x[i * sx + position[i * si] * step];
   }
 }
 
@@ -31,20 +39,22 @@ void gather_typed(Context& ctx, const Args& args) {
   T* to = static_cast<T*>(y.data);
   const I* positions = static_cast<const I*>(index.data);
   const T* from = static_cast<const T*>(x.data);
-  parallel_range(ctx, element_count(loop), kGrainElements, [&](int64_t begin, int64_t end) {
+  parallel_even(ctx, element_count(loop), kGrainElements, [&](int64_t begin, int64_t end) {
     int64_t at = begin;
     walk(loop, begin, end, [&](const int64_t* offsets, int64_t n) {
       const I* p = positions + offsets[1];
       T* row = to + offsets[0];
       const T* source = from + offsets[2];
-      for (int64_t i = 0; i < n; ++i) {
-        const int64_t k = p[i * si];
-        if (static_cast<uint64_t>(k) >= static_cast<uint64_t>(size)) fail_index(k, axis, size, own_number(index, at + i));
-        if (si == 0) {
-          gather_run<T, I>(row, sy, source, sx, k * step, n);
-          break;
+      if (si == 0) {
+        check_positions(p, 0, 1, size, [&](int64_t k, int64_t) { fail_index(k, axis, size, own_number(index, at)); });
+        gather_run(row, sy, source, sx, p[0] * step, n);
+      } else {
+        for (int64_t done = 0; done < n; done += kTile) {
+          const int64_t count = n - done < kTile ? n - done : kTile;
+          check_positions(p + done * si, si, count, size,
+                          [&](int64_t k, int64_t i) { fail_index(k, axis, size, own_number(index, at + done + i)); });
+          gather_each(row + done * sy, sy, source + done * sx, sx, step, p + done * si, si, count);
         }
-        row[i * sy] = source[i * sx + k * step];
       }
       at += n;
     });

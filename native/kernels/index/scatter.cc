@@ -52,11 +52,23 @@ CR_INLINE void copy_all(Context& ctx, const TensorView& y, const TensorView& x) 
   });
 }
 
+/// One line, positions checked.
+template <class Op, class T, class I>
+CR_INLINE void scatter_line(T* y, int64_t sy, const I* position, int64_t si, const T* source, int64_t sx, int64_t n, int64_t skip) {
+  if (skip < 0 && sy == 1 && si == 1 && sx == 1) {
+    for (int64_t k = 0; k < n; ++k) Op::put(y[position[k]], source[k]);
+    return;
+  }
+  for (int64_t k = 0; k < n; ++k) {
+    if (position[k * si] != skip) Op::put(y[position[k * si] * sy], source[k * sx]);
+  }
+}
+
 template <class Op, class T, class I>
 void scatter_typed(Context& ctx, const Args& args) {
   const TensorView &x = args.in[0], &index = args.in[1], &source = args.in[2], &y = args.out[0];
   const int32_t axis = axis_param(y, args.params[0]);
-  const auto skip = static_cast<int64_t>(args.params[1]);
+  const int64_t skip = args.params[1] < 0 ? INT64_MIN : static_cast<int64_t>(args.params[1]);  // never an index that is skipped by mistake
   CR_CHECK(index.rank == y.rank && source.rank == y.rank);
   TensorView lines = y;  // y in index's shape
   for (int32_t d = 0; d < y.rank; ++d) {
@@ -68,6 +80,7 @@ void scatter_typed(Context& ctx, const Args& args) {
   const auto loop = make_loop<3>({&rest[0], &rest[1], &rest[2]});
   const int32_t last = loop.rank - 1;
   const int64_t size = y.shape[axis], count = index.shape[axis];
+  const bool line_by_line = element_count(loop) == 1 || y.strides[axis] <= loop.strides[1][last];  // lines are near along the axis
   parallel_range(ctx, element_count(loop), line_grain(count), [&](int64_t begin, int64_t end) {
     int64_t first = begin;
     walk(loop, begin, end, [&](const int64_t* offsets, int64_t n) {
@@ -75,6 +88,17 @@ void scatter_typed(Context& ctx, const Args& args) {
       const LineBlock<T> to{static_cast<T*>(y.data) + offsets[1], loop.strides[1][last], y.strides[axis]};
       const LineBlock<const T> from{static_cast<const T*>(source.data) + offsets[2], loop.strides[2][last], source.strides[axis]};
       const bool whole_rows = at.line == 0 && to.line == 1 && from.line == 1;
+      if (!whole_rows && line_by_line) {
+        for (int64_t i = 0; i < n; ++i) {
+          const I* positions = at.data + i * at.line;
+          check_positions(
+              positions, at.along, count, size,
+              [&](int64_t bad, int64_t k) { fail_index(bad, axis, size, element_number(index, axis, first + i, k)); }, skip);
+          scatter_line<Op>(to.data + i * to.line, to.along, positions, at.along, from.data + i * from.line, from.along, count, skip);
+        }
+        first += n;
+        return;
+      }
       for (int64_t k = 0; k < count; ++k) {
         const I* positions = at.data + k * at.along;
         const T* values = from.data + k * from.along;
