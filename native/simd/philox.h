@@ -76,4 +76,11 @@ CR_INLINE void philox(const RandomStream& random, uint64_t first, PhiloxWords (&
   }
 }
 
+/// The same for one vector of blocks.
+CR_INLINE PhiloxWords philox(const RandomStream& random, uint64_t first) {
+  PhiloxWords words[1];
+  philox(random, first, words);
+  return words[0];
+}
+
 }  // namespace chainrule::CR_ISA

@@ -378,28 +378,6 @@ CR_INLINE VF scale_by_two_to(VF x, VF n) { return (VF)_mm512_maskz_scalef_ps(0xf
 CR_INLINE VD scale_by_two_to(VD x, VD n) { return (VD)_mm512_maskz_scalef_pd(0xff, (__m512d)x, (__m512d)n); }
 #endif
 
-/// x or, where x is below, `low`; NaN stays NaN. `low` is a number.
-template <class V>
-CR_INLINE V at_least(V x, V low) {
-#if defined(__AVX512F__)
-  if constexpr (sizeof(Scalar<V>) == 4 && static_cast<Scalar<V>>(1) / 2 != 0) return (V)_mm512_maskz_max_ps(0xffff, (__m512)low, (__m512)x);
-#elif defined(__AVX2__)
-  if constexpr (sizeof(Scalar<V>) == 4 && static_cast<Scalar<V>>(1) / 2 != 0) return (V)_mm256_max_ps((__m256)low, (__m256)x);
-#endif
-  return x < low ? low : x;
-}
-/// x or, where x is above, `high`; NaN stays NaN. `high` is a number.
-template <class V>
-CR_INLINE V at_most(V x, V high) {
-#if defined(__AVX512F__)
-  if constexpr (sizeof(Scalar<V>) == 4 && static_cast<Scalar<V>>(1) / 2 != 0)
-    return (V)_mm512_maskz_min_ps(0xffff, (__m512)high, (__m512)x);
-#elif defined(__AVX2__)
-  if constexpr (sizeof(Scalar<V>) == 4 && static_cast<Scalar<V>>(1) / 2 != 0) return (V)_mm256_min_ps((__m256)high, (__m256)x);
-#endif
-  return x > high ? high : x;
-}
-
 // Scalar forms of the same names, so that a functor templated over V also works on one element.
 CR_INLINE float fma(float a, float b, float c) {
 #if defined(__FMA__) || defined(__aarch64__)
