@@ -195,7 +195,7 @@ test.each([
       weight.requiresGrad = true;
       const y = conv2d(x, weight, null, { padding: k >> 1, groups });
       const g = values([2, outs, 21, 9]).div(7).transpose(2, 3);
-      const whole = fromArray(Float64Array.from(g.dataSync()), g.shape, { dtype: 'f32' });
+      const whole = fromArray(Float64Array.from(Array.from(g.dataSync(), Number)), g.shape, { dtype: 'f32' });
       const grads = (gradient: Tensor): number[][] =>
         gradients([y], [x, weight], { gradients: [gradient], retainGraph: true }).map((t) => Array.from(t?.dataSync() ?? [], Number));
       expect(grads(g)).toEqual(grads(whole));
