@@ -69,7 +69,7 @@ CR_INLINE void add_channels(PixelRows<T> p, int64_t outs, const int64_t* taps, T
   if constexpr (Taps <= 3) {
     for (; outs >= most; advance(most)) add_products<most, Taps>(p, taps, sums, row);
   }
-  for (; outs > 0; advance(1)) add_products<1, Taps>(p, taps, sums, row);
+  for (int64_t left = outs; left > 0; --left, advance(1)) add_products<1, Taps>(p, taps, sums, row);
 }
 
 /// sums [outs][taps][kSumLanes]: all products.
