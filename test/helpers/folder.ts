@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 
 /** A folder for the files of one test file; it goes away at the end. */
@@ -11,4 +12,4 @@ export function testFolder(): string {
 }
 
 /** Where real data sets and weights may lie: the folder named by CHAINRULE_DATA, or `shared/data` beside the repository. */
-export const realData = process.env.CHAINRULE_DATA ?? new URL('../../../shared/data', import.meta.url).pathname;
+export const realData = process.env.CHAINRULE_DATA ?? fileURLToPath(new URL('../../../shared/data', import.meta.url));

@@ -39,7 +39,8 @@ void multiply(const TileArgs<T>& tile) {
   CR_UNROLL for (int g = 0; g < groups; ++g) group[g] = tile.a + 3 * g * a_row;
   V sum[Rows][Vecs];  // stays in registers only if every loop over it is unrolled before the compiler looks at the array
   CR_UNROLL for (int i = 0; i < Rows; ++i) { CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = V{}; }
-  constexpr int lines = Rows < 3 ? Rows : 3;
+  int lines = 3;
+  if constexpr (Rows < 3) lines = Rows;
   const bool asks = tile.far && tile.k >= kAskK;
   const int64_t portion = asks ? (tile.k + groups - 1) / groups : tile.k;
   Asking<T, Vecs> asking(tile, groups);
