@@ -37,20 +37,26 @@ let unreported = 0;
 /** The limit, as last seen; where large tensors are made is remembered when they take a good part of it. */
 let budgetBytes = native.stats().budgetBytes;
 
-/** Size classes: multiples of 64 up to 256, then four steps between powers of two (at most 25 % is wasted). */
+/** Bytes of the blocks in each size class: multiples of 64 up to 256, then four steps between powers of two (at most 25 % is wasted). A table: powers are slow. */
+const classSizes: readonly number[] = [64, 128, 192, 256, ...Array.from({ length: 180 }, (_, i) => 2 ** (6 + (i >> 2)) * (5 + (i & 3)))];
+/** The first class above 2^30 bytes: below, whole numbers of 32 bits find a class; above, a search. */
+const firstHuge = 4 + 4 * (30 - 8);
+
+/** The size class of that many bytes. */
 export function sizeClassOf(bytes: number): number {
-  if (bytes <= 256) return bytes <= 64 ? 0 : Math.ceil(bytes / 64) - 1;
-  let exponent = bytes <= 0x7fffffff ? 31 - Math.clz32(bytes - 1) : Math.floor(Math.log2(bytes - 1));
-  if (2 ** exponent >= bytes) exponent--;
-  const step = 2 ** (exponent - 2);
-  return 4 + (exponent - 8) * 4 + Math.ceil((bytes - 2 ** exponent) / step) - 1;
+  if (bytes <= 256) return bytes <= 64 ? 0 : (bytes - 1) >> 6;
+  if (bytes <= 2 ** 30) {
+    const exponent = 31 - Math.clz32(bytes - 1);
+    return 4 * (exponent - 7) + ((bytes - 1 - (1 << exponent)) >> (exponent - 2));
+  }
+  let sizeClass = firstHuge;
+  while (classBytes(sizeClass) < bytes) sizeClass++;
+  return sizeClass;
 }
 
 /** Bytes of the blocks in a size class. */
 export function classBytes(sizeClass: number): number {
-  if (sizeClass < 4) return (sizeClass + 1) * 64;
-  const exponent = 8 + Math.floor((sizeClass - 4) / 4);
-  return 2 ** exponent + (((sizeClass - 4) % 4) + 1) * 2 ** (exponent - 2);
+  return classSizes[sizeClass] ?? Infinity;
 }
 
 /** A block of at least `bytes`. Throws MemoryError when the budget has no room even after everything unreachable was given back. */

@@ -4,10 +4,16 @@ import { ExecutionError } from '../errors.js';
 
 /** From a command that failed while executing back to the line that called the op. */
 
-/** The op and the user's line of commands that can fail on data, by sequence number, until they are known to have run. */
-const sites = new Map<number, ExecutionError>();
+/** An op that can fail on data and the stack of its caller. No error object: making one costs as much again as the stack. */
+interface Site {
+  readonly op: string;
+  readonly stack?: string;
+}
+
+/** Commands that can fail, by sequence number, until they are known to have run. */
+const sites = new Map<number, Site>();
 /** The same for those that did fail. */
-const failed = new Map<number, ExecutionError>();
+const failed = new Map<number, Site>();
 const maxFailed = 1000;
 /** Errors with ids up to this one have been looked at. */
 let lookedAt = 0;
@@ -19,8 +25,10 @@ export function rememberSite(seq: number, op: string): void {
   if (sites.size >= forgetAt) forgetSites();
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = siteFrames;
-  sites.set(seq, new ExecutionError(op, ''));
+  const site: Site = { op };
+  Error.captureStackTrace(site, rememberSite);
   Error.stackTraceLimit = limit;
+  sites.set(seq, site);
 }
 
 /** Frames that are looked at: layers within layers stand between a kernel and the caller. */

@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest';
+import { classBytes, sizeClassOf } from '../../src/runtime/blocks.js';
+
+/** Sizes around every place where a class may end, up to 2^45 bytes. */
+const sizes = Array.from({ length: 45 }, (_, exponent) => [1, 1.25, 1.5, 1.75].map((f) => Math.ceil(f * 2 ** exponent)))
+  .flat()
+  .flatMap((n) => [n - 1, n, n + 1])
+  .filter((n) => n > 0);
+
+it('every size has the smallest class that holds it', () => {
+  for (const bytes of sizes) {
+    const sizeClass = sizeClassOf(bytes);
+    expect(classBytes(sizeClass)).toBeGreaterThanOrEqual(bytes);
+    if (sizeClass > 0) expect(classBytes(sizeClass - 1)).toBeLessThan(bytes);
+  }
+});
+
+it('at most a quarter of a class above 256 bytes is wasted', () => {
+  for (const bytes of sizes.filter((n) => n > 256)) expect(classBytes(sizeClassOf(bytes))).toBeLessThanOrEqual(1.25 * bytes);
+});
