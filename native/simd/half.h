@@ -1,7 +1,7 @@
 #pragma once
 // bf16 and f16 are for storage: values are widened to f32, which is exact, and rounded back to the nearest, halves to even. NaN becomes the
 // one quiet NaN of the narrow type, so that the bits are the same on every level.
-#include "simd/vec.h"
+#include "simd/pieces.h"
 
 namespace chainrule::CR_ISA {
 
@@ -56,6 +56,99 @@ CR_INLINE Halves narrow(VF x) {
   static_assert(kind == DType::bf16 || kind == DType::f16);
   if constexpr (kind == DType::bf16) return narrow_bf16(x);
   if constexpr (kind == DType::f16) return narrow_f16(x);
+}
+
+/// Elements in memory: what a kernel that reads several types is a template over.
+struct Bf16 {
+  uint16_t bits;
+  static constexpr DType kind = DType::bf16;
+};
+struct F16 {
+  uint16_t bits;
+  static constexpr DType kind = DType::f16;
+};
+/// The type that a W is computed in.
+template <class W>
+struct Widened {
+  using type = W;
+};
+template <>
+struct Widened<Bf16> {
+  using type = float;
+};
+template <>
+struct Widened<F16> {
+  using type = float;
+};
+template <class W>
+using Wide = typename Widened<W>::type;
+
+/// A vector of what lies at p, widened; load_wide_partial reads n elements, fewer than a vector has.
+template <class W>
+CR_INLINE Vec<Wide<W>> load_wide(const W* p) {
+  if constexpr (sizeof(W) == 2) {
+    Halves h;
+    std::memcpy(&h, p, sizeof h);
+    return widen<W::kind>(h);
+  } else {
+    return load(p);
+  }
+}
+template <class W>
+CR_INLINE Vec<Wide<W>> load_wide_partial(const W* p, int64_t n) {
+  if constexpr (sizeof(W) == 2) {
+    Halves h = {};
+    std::memcpy(&h, p, static_cast<size_t>(n) * sizeof(W));
+    return widen<W::kind>(h);
+  } else {
+    return load_partial(p, n);
+  }
+}
+template <class W>
+CR_INLINE Wide<W> wide(W x) {
+  if constexpr (sizeof(W) == 2) {
+    return load_wide_partial(&x, 1)[0];
+  } else {
+    return x;
+  }
+}
+
+/// The halves in the low and the high 16 bits of each lane.
+template <class W, int N>
+CR_INLINE void split_pairs(typename VecType<float, 4 * N>::type pairs, typename VecType<float, 4 * N>::type* to) {
+  using I = typename VecType<int32_t, 4 * N>::type;
+  using F = typename VecType<float, 4 * N>::type;
+  const I bits = bitcast<I>(pairs);
+  if constexpr (W::kind == DType::bf16) {
+    to[0] = bitcast<F>(bits << 16);
+    to[1] = bitcast<F>(bits & static_cast<int32_t>(0xffff0000));
+  } else {
+    const I parts[2] = {bits & 0xffff, (bits >> 16) & 0xffff};
+    for (int i = 0; i < 2; ++i) {
+      VI all = {};
+      std::memcpy(&all, &parts[i], sizeof parts[i]);
+      const VF v = widen_f16(__builtin_convertvector(all, Halves));
+      std::memcpy(&to[i], &v, sizeof to[i]);
+    }
+  }
+}
+
+/// Columns that load_columns reads at once: 16 bytes of each row.
+template <class W>
+inline constexpr int kColumns = 16 / static_cast<int>(sizeof(W));
+/// A column of N rows for each of kColumns<W> columns, widened: to[k][j] = from[j * stride + k]. Halves are transposed in pairs.
+template <int N, class W>
+CR_INLINE void load_columns(const W* from, int64_t stride, typename VecType<Wide<W>, N* static_cast<int>(sizeof(Wide<W>))>::type* to) {
+  if constexpr (sizeof(W) == 2) {
+    using F = typename VecType<float, 4 * N>::type;
+    const uint16_t* halves = reinterpret_cast<const uint16_t*>(from);
+    F rows[4], pairs[4];
+    for (int i = 0; i < 4; ++i) rows[i] = bitcast<F>(load_pieces<uint16_t, 2 * N>(halves + i * stride, 4 * stride));
+    transpose_pieces<N>(rows, pairs);
+    for (int i = 0; i < 4; ++i) split_pairs<W, N>(pairs[i], to + 2 * i);
+  } else {
+    load_transposed<N>(from, stride, to);
+  }
 }
 
 /// n values from `from` as f32.

@@ -44,19 +44,25 @@ CR_INLINE auto zip_pieces_of(typename VecType<T, N* static_cast<int>(sizeof(T))>
   return zip_pieces<T, High>(a, b, std::make_integer_sequence<int, N>{});
 }
 
-/// A column of N rows for each of kSide<T> columns: to[k][j] = from[j * stride + k].
+/// r[i] holds 16 bytes of the rows i, i + 4, i + 8, ...: to[c] becomes lane c of each row, in order.
 template <int N>
-CR_INLINE void load_transposed(const float* from, int64_t stride, typename VecType<float, 4 * N>::type* to) {
+CR_INLINE void transpose_pieces(const typename VecType<float, 4 * N>::type* r, typename VecType<float, 4 * N>::type* to) {
   using D = typename VecType<double, 4 * N>::type;
   using F = typename VecType<float, 4 * N>::type;
-  F r[4];
-  for (int i = 0; i < 4; ++i) r[i] = load_pieces<float, N>(from + i * stride, 4 * stride);
   const D a = bitcast<D>(zip_pieces_of<float, 0, N>(r[0], r[1])), b = bitcast<D>(zip_pieces_of<float, 0, N>(r[2], r[3]));
   const D c = bitcast<D>(zip_pieces_of<float, 1, N>(r[0], r[1])), d = bitcast<D>(zip_pieces_of<float, 1, N>(r[2], r[3]));
   to[0] = bitcast<F>(zip_pieces_of<double, 0, N / 2>(a, b));
   to[1] = bitcast<F>(zip_pieces_of<double, 1, N / 2>(a, b));
   to[2] = bitcast<F>(zip_pieces_of<double, 0, N / 2>(c, d));
   to[3] = bitcast<F>(zip_pieces_of<double, 1, N / 2>(c, d));
+}
+
+/// A column of N rows for each of kSide<T> columns: to[k][j] = from[j * stride + k].
+template <int N>
+CR_INLINE void load_transposed(const float* from, int64_t stride, typename VecType<float, 4 * N>::type* to) {
+  typename VecType<float, 4 * N>::type r[4];
+  for (int i = 0; i < 4; ++i) r[i] = load_pieces<float, N>(from + i * stride, 4 * stride);
+  transpose_pieces<N>(r, to);
 }
 template <int N>
 CR_INLINE void load_transposed(const double* from, int64_t stride, typename VecType<double, 8 * N>::type* to) {

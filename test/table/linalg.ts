@@ -66,6 +66,7 @@ const square = (n: number): readonly (readonly number[])[] => [
 export const linalg = [
   row({
     name: 'matmul',
+    ops: ['matmul', 'matmulHalf'],
     call: ([a, b]) => matmul(a!, b!),
     naive: ([a, b]) => naiveMatmul(a!, b!),
     cases: [
@@ -133,7 +134,7 @@ export const linalg = [
   }),
   row({
     name: 'linear',
-    ops: ['linear', 'linearNoBias'],
+    ops: ['linear', 'linearNoBias', 'linearHalf'],
     call: ([x, weight, bias]) => linear(x!, weight!, bias),
     naive: ([x, weight, bias]) => naiveLinear(x!, weight!, bias),
     cases: [

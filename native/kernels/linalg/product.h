@@ -77,6 +77,33 @@ CR_INLINE Product<T> matmul_product(const TensorView& a, const TensorView& b, co
   return p;
 }
 
+/// x [..., k], weight [n, k], bias [n], y [..., n]: y = x weight^T + bias.
+template <class T>
+CR_INLINE Product<T> linear_product(const TensorView& x, const TensorView& weight, const TensorView& bias, const TensorView& y) {
+  const int32_t rank = x.rank;
+  CR_CHECK(rank >= 1 && y.rank == rank && weight.rank == 2 && bias.rank == 1);
+  CR_CHECK(x.shape[rank - 1] == weight.shape[1] && y.shape[rank - 1] == weight.shape[0] && bias.shape[0] == weight.shape[0]);
+  Product<T> p;
+  p.a = static_cast<const T*>(x.data);
+  p.b = static_cast<const T*>(weight.data);
+  p.c = static_cast<T*>(y.data);
+  p.bias = static_cast<const T*>(bias.data);
+  p.bias_col = bias.strides[0];
+  p.m = 1;
+  p.n = weight.shape[0];
+  p.k = weight.shape[1];
+  p.a_row = p.c_row = 0;
+  p.a_k = x.strides[rank - 1];
+  p.b_k = weight.strides[1];
+  p.b_col = weight.strides[0];
+  p.c_col = y.strides[rank - 1];
+  for (int32_t d = 0; d < rank - 1; ++d) {
+    CR_CHECK(x.shape[d] == y.shape[d]);
+    add_batch_axis(p, y.shape[d], x.strides[d], 0, y.strides[d]);
+  }
+  return p;
+}
+
 /// Batch axes that B does not have are more rows of A: [N, m, k] x [k, n] is one product of N m rows.
 template <class T>
 CR_INLINE void fold_batch_into_rows(Product<T>& p) {
@@ -155,7 +182,28 @@ CR_INLINE Offsets<T> batch_offsets(const Product<T>& p, int64_t index) {
   return at;
 }
 
-/// Units are rectangles of one matrix when matrices are large, and runs of whole matrices when they are small.
+/// body(rect, offsets, worker, setting) for every rectangle of every matrix of the batch. Units are rectangles of one matrix when matrices
+/// are large, and runs of whole matrices when they are small.
+template <class T, class Body>
+CR_INLINE void for_rectangles(Context& ctx, const Product<T>& p, Body body) {
+  int64_t batch = 1;
+  for (int32_t d = 0; d < p.batch_rank; ++d) batch *= p.batch_shape[d];
+  if (p.m == 0 || p.n == 0 || batch == 0) return;
+  const int64_t work = max_of(1, p.m * p.n * max_of(1, p.k));
+  const int64_t want =
+      worker_count(ctx) == 1 ? 1 : min_of(kMaxUnits, ceil_div(min_of(work, kMaxUnits * kUnitWork) * min_of(batch, kMaxUnits), kUnitWork));
+  const Grid grid = make_grid<T>(p.m, p.n, batch >= want ? 1 : ceil_div(want, batch));
+  const int64_t parts = grid.row_parts * grid.col_parts;
+  const int64_t each = parts > 1 ? 1 : max_of(1, min_of(ceil_div(kUnitWork, work), batch));
+  Setting setting;
+  setting.far = batch * (p.m * p.k + p.k * p.n + p.m * p.n) > kNear<T>;
+  parallel_units(ctx, ceil_div(batch, each) * parts, [&](int64_t unit, int worker) {
+    const Rect rect = grid_rect<T>(grid, unit % parts);
+    const int64_t begin = unit / parts * each, end = min_of(begin + each, batch);
+    for (int64_t i = begin; i < end; ++i) body(rect, batch_offsets(p, i), worker, setting);
+  });
+}
+
 template <class T>
 void run_product(Context& ctx, Product<T> p) {
   fold_batch_into_rows(p);
@@ -166,26 +214,10 @@ void run_product(Context& ctx, Product<T> p) {
     }
   }
   exchange_when_faster(p);
-  int64_t batch = 1;
-  for (int32_t d = 0; d < p.batch_rank; ++d) batch *= p.batch_shape[d];
-  if (p.m == 0 || p.n == 0 || batch == 0) return;
-  const int64_t work = max_of(1, p.m * p.n * max_of(1, p.k));
-  const int64_t want =
-      worker_count(ctx) == 1 ? 1 : min_of(kMaxUnits, ceil_div(min_of(work, kMaxUnits * kUnitWork) * min_of(batch, kMaxUnits), kUnitWork));
-  const Grid grid = make_grid<T>(p.m, p.n, batch >= want ? 1 : ceil_div(want, batch));
-  const int64_t parts = grid.row_parts * grid.col_parts;
-  const int64_t each = parts > 1 ? 1 : max_of(1, min_of(ceil_div(kUnitWork, work), batch));
-  parallel_units(ctx, ceil_div(batch, each) * parts, [&](int64_t unit, int worker) {
-    T* buffer = worker_scratch<T>(ctx, worker, kBlockScratch<T>);
-    const Rect rect = grid_rect<T>(grid, unit % parts);
-    Setting setting;
-    setting.far = batch * (p.m * p.k + p.k * p.n + p.m * p.n) > kNear<T>;
-    const int64_t begin = unit / parts * each, end = min_of(begin + each, batch);
-    for (int64_t i = begin; i < end; ++i) {
-      const Offsets<T> at = batch_offsets(p, i);
-      multiply_block(rect, p.k, StridedA<T>{p.a + at.a, p.a_row, p.a_k}, StridedB<T>{p.b + at.b, p.b_k, p.b_col},
-                     StridedC<T>{p.c + at.c, p.c_row, p.c_col, p.bias, p.bias_row, p.bias_col}, buffer, setting);
-    }
+  for_rectangles(ctx, p, [&](const Rect& rect, const Offsets<T>& at, int worker, const Setting& setting) {
+    multiply_block(rect, p.k, StridedA<T>{p.a + at.a, p.a_row, p.a_k}, StridedB<T>{p.b + at.b, p.b_k, p.b_col},
+                   StridedC<T>{p.c + at.c, p.c_row, p.c_col, p.bias, p.bias_row, p.bias_col},
+                   worker_scratch<T>(ctx, worker, kBlockScratch<T>), setting);
   });
 }
 

@@ -1,6 +1,6 @@
 import { isHalf, promote } from '../../core/dtype.js';
-import { contiguousStrides, formatShape, type Spec } from '../../core/shape.js';
-import { ArgumentError, ShapeError } from '../../errors.js';
+import { contiguousStrides, formatShape, formatSpec, type Shape, type Spec } from '../../core/shape.js';
+import { ArgumentError, DTypeError, ShapeError } from '../../errors.js';
 import { Handle } from '../../runtime/handle.js';
 import { kernel } from '../../runtime/kernel.js';
 import { Tensor } from '../../tensor/tensor.js';
@@ -11,9 +11,10 @@ import { transpose } from '../movement/permute.js';
 import { reshape } from '../movement/reshape.js';
 import { apply, defineOp, floating, sameDType } from '../op.js';
 import { sumTo } from '../reduce/sum-to.js';
-import { matmul, rows, widened } from './matmul.js';
+import { matmul, product, rows } from './matmul.js';
 
 const forward = kernel('linear', [3, 1]);
+const forwardHalf = kernel('linear_half', [3, 1]);
 const multiply = kernel('matmul', [2, 1]);
 
 /** The kernel alone, for ops that begin with a linear map: out = x weight^T + bias. Nothing is checked or recorded. */
@@ -27,12 +28,7 @@ export const linearOp = defineOp({
   infer: ({ x, weight, bias }) => {
     const out = linearSpec(x, weight);
     sameDType('linear', x, bias, ['x', 'bias']);
-    if (bias.shape.length !== 1 || bias.shape[0] !== weight.shape[0]) {
-      throw new ShapeError(
-        'linear',
-        `bias ${formatShape(bias.shape)} must be [${weight.shape[0] ?? 0}], one number for each row of weight ${formatShape(weight.shape)}`,
-      );
-    }
+    checkBias(bias, weight);
     return out;
   },
   forward: ({ x, weight, bias }, out) => forward([x, weight, bias], [out]),
@@ -51,6 +47,24 @@ export const linearNoBiasOp = defineOp({
   },
   saves: ['x', 'weight'],
   vjp: (g, { x, weight }) => linearRule(g, x, weight),
+});
+
+/** f32, bf16 and f16 in any mixture, summed in f32 and rounded once. Without bias, it is matmul. */
+export const linearHalfOp = defineOp({
+  name: 'linearHalf',
+  inputs: ['x', 'weight', 'bias'],
+  infer: ({ x, weight, bias }) => {
+    floating('linear', bias, 'bias');
+    checkBias(bias, weight);
+    return { shape: linearShape(x, weight), dtype: promote(x.dtype, weight.dtype) };
+  },
+  forward: ({ x, weight, bias }, out) => forwardHalf([x, weight, bias], [out]),
+  saves: ['x', 'weight'],
+  vjp: (g, { x, weight }, _attrs, specs) => ({
+    x: () => reshape(product(atLeast2d(g), weight, x.dtype), x.shape),
+    weight: () => product(transpose(atLeast2d(g)), atLeast2d(x), weight.dtype),
+    bias: () => to(sumTo(to(g, 'f32'), specs.bias.shape), specs.bias.dtype),
+  }),
 });
 
 /** y = x W^T + b: dL/dx = g W, dL/dW = g^T x summed over all leading axes. */
@@ -75,6 +89,18 @@ function asMatrix(x: Tensor): Handle {
 function linearSpec(x: Spec, weight: Spec): Spec {
   floating('linear', x);
   sameDType('linear', x, weight, ['x', 'weight']);
+  return { shape: linearShape(x, weight), dtype: x.dtype };
+}
+
+function checkBias(bias: Spec, weight: Spec): void {
+  if (bias.shape.length === 1 && bias.shape[0] === weight.shape[0]) return;
+  throw new ShapeError(
+    'linear',
+    `bias ${formatShape(bias.shape)} must be [${weight.shape[0] ?? 0}], one number for each row of weight ${formatShape(weight.shape)}`,
+  );
+}
+
+function linearShape(x: Spec, weight: Spec): Shape {
   const features = x.shape.at(-1);
   if (weight.shape.length !== 2) throw new ShapeError('linear', `weight ${formatShape(weight.shape)} must be [out, in]`);
   if (features === undefined || features !== weight.shape[1]) {
@@ -84,7 +110,7 @@ function linearSpec(x: Spec, weight: Spec): Spec {
       `x ${formatShape(x.shape)} and weight ${formatShape(weight.shape)} do not agree on in (${features ?? 'x is a scalar'} vs ${weight.shape[1] ?? 0})${cure}`,
     );
   }
-  return { shape: [...x.shape.slice(0, -1), weight.shape[0] ?? 0], dtype: x.dtype };
+  return [...x.shape.slice(0, -1), weight.shape[0] ?? 0];
 }
 
 /**
@@ -95,12 +121,17 @@ function linearSpec(x: Spec, weight: Spec): Spec {
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor | null): Tensor {
   if (!(x instanceof Tensor)) throw new ArgumentError('linear', `x must be a tensor, got ${describe(x)}`);
   if (!(weight instanceof Tensor)) throw new ArgumentError('linear', `weight must be a tensor, got ${describe(weight)}`);
-  if (isHalf(x.dtype) || isHalf(weight.dtype) || (bias instanceof Tensor && isHalf(bias.dtype))) {
-    return scope(() => {
-      const y = linear(widened(x), widened(weight), bias instanceof Tensor ? widened(bias) : bias);
-      return to(y, promote(x.dtype, weight.dtype));
-    }, 'linear');
-  }
+  if (isHalf(x.dtype) || isHalf(weight.dtype) || (bias instanceof Tensor && isHalf(bias.dtype))) return linearHalf(x, weight, bias ?? null);
   if (bias === undefined || bias === null) return apply(linearNoBiasOp, { x, weight }, {});
   return apply(linearOp, { x, weight, bias }, {});
+}
+
+function linearHalf(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+  for (const [name, t] of Object.entries({ x, weight, ...(bias === null ? {} : { bias }) })) {
+    if (t.dtype !== 'f32' && !isHalf(t.dtype))
+      throw new DTypeError('linear', `${name} must be f32, bf16 or f16 next to them, got ${formatSpec(t)}`);
+  }
+  if (bias !== null) return apply(linearHalfOp, { x, weight, bias }, {});
+  linearShape(x, weight);
+  return scope(() => matmul(x, transpose(weight)), 'linear');
 }

@@ -1,5 +1,5 @@
-import { isHalf, promote } from '../../core/dtype.js';
-import { broadcastShapes, formatShape, sizeOf, type Spec } from '../../core/shape.js';
+import { isHalf, promote, type DType } from '../../core/dtype.js';
+import { broadcastShapes, formatShape, sizeOf, type Shape, type Spec } from '../../core/shape.js';
 import { ArgumentError, ShapeError } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
 import { scope } from '../../runtime/scope.js';
@@ -9,8 +9,10 @@ import { to } from '../elementwise/cast.js';
 import { transpose } from '../movement/permute.js';
 import { reshape } from '../movement/reshape.js';
 import { apply, defineOp, requireDType, sameDType } from '../op.js';
+import { sumTo } from '../reduce/sum-to.js';
 
 const forward = kernel('matmul', [2, 1]);
+const forwardHalf = kernel('matmul_half', [2, 1]);
 
 export const matmulOp = defineOp({
   name: 'matmul',
@@ -30,25 +32,50 @@ export function rows(x: Tensor): Tensor {
   return x.shape.length === 2 ? x : reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape.at(-1) ?? 1]);
 }
 
-/** bf16 and f16 as f32: products and sums are computed there. */
-export function widened(x: Tensor): Tensor {
-  return isHalf(x.dtype) ? to(x, 'f32') : x;
+/** The product where a factor is of 16 bits: f32, bf16 and f16 in any mixture, summed in f32 and rounded once to `dtype`. */
+export const matmulHalfOp = defineOp({
+  name: 'matmulHalf',
+  inputs: ['a', 'b'],
+  infer: ({ a, b }, { dtype }: { readonly dtype: DType }) => {
+    requireDType('matmul', a, singles, 'a');
+    requireDType('matmul', b, singles, 'b');
+    return { shape: productShape(a, b), dtype };
+  },
+  forward: ({ a, b }, out) => forwardHalf([a, b], [out]),
+  saves: ['a', 'b'],
+  // As for f32, in f32 until what broadcasting repeated is summed.
+  vjp: (g, { a, b }, _attrs, specs) => ({
+    a: () => reduced(product(g, transpose(b), 'f32'), specs.a),
+    b: () => (b.shape.length === 2 ? product(transpose(rows(a)), rows(g), b.dtype) : reduced(product(transpose(a), g, 'f32'), specs.b)),
+  }),
+});
+
+const singles: readonly DType[] = ['f32', 'bf16', 'f16'];
+
+/** Summed to the shape of `spec`, then rounded to its dtype. */
+function reduced(g: Tensor, spec: Spec): Tensor {
+  return to(sumTo(g, spec.shape), spec.dtype);
 }
 
-function product(a: Tensor, b: Tensor): Tensor {
-  return apply(matmulOp, { a, b }, {});
+/** a b for at least two axes each; `dtype` is that of the result where a factor is of 16 bits, by default the common one. */
+export function product(a: Tensor, b: Tensor, dtype: DType = promote(a.dtype, b.dtype)): Tensor {
+  return isHalf(a.dtype) || isHalf(b.dtype) || isHalf(dtype) ? apply(matmulHalfOp, { a, b }, { dtype }) : apply(matmulOp, { a, b }, {});
 }
 
 function matmulSpec(a: Spec, b: Spec): Spec {
   requireDType('matmul', a, ['f32', 'f64', 'i32', 'i64'], 'a');
   const dtype = sameDType('matmul', a, b, ['a', 'b']);
+  return { shape: productShape(a, b), dtype };
+}
+
+function productShape(a: Spec, b: Spec): Shape {
   const [m, k] = [a.shape.at(-2) ?? 0, a.shape.at(-1) ?? 0];
   const [rowsOfB, n] = [b.shape.at(-2) ?? 0, b.shape.at(-1) ?? 0];
   if (k !== rowsOfB) {
     const cure = k === n ? '; did you mean b.transpose()?' : m === rowsOfB ? '; did you mean a.transpose()?' : '';
     throw new ShapeError('matmul', `a ${formatShape(a.shape)} and b ${formatShape(b.shape)} do not agree on k (${k} vs ${rowsOfB})${cure}`);
   }
-  return { shape: [...broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2), ['batch of a', 'batch of b']), m, n], dtype };
+  return [...broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2), ['batch of a', 'batch of b']), m, n];
 }
 
 /**
@@ -66,9 +93,6 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
       'matmul',
       `a ${formatShape(a.shape)} and b ${formatShape(b.shape)} must have at least one axis; use mul for scalars`,
     );
-  }
-  if (isHalf(a.dtype) || isHalf(b.dtype)) {
-    return scope(() => to(matmul(widened(a), widened(b)), promote(a.dtype, b.dtype)), 'matmul');
   }
   if (a.shape.length > 1 && b.shape.length > 1) return product(a, b);
   return scope(() => {
