@@ -1,6 +1,7 @@
 #include "kernels/conv/pointwise.h"
 #include "kernels/conv/units.h"
 #include "kernels/conv/weights.h"
+#include "kernels/conv/winograd.h"
 
 namespace chainrule::CR_ISA {
 
@@ -16,6 +17,9 @@ void conv2d(Context& ctx, const Args& args) {
         static_cast<const T*>(weight.data),         s.out_channels * weight.strides[0], weight.strides[0], weight.strides[1], bias,
         bias == nullptr ? 0 : args.in[2].strides[0]};
     return multiply_pointwise(ctx, s, w, s.out_channels, s.in_channels, x, y);
+  }
+  if constexpr (sizeof(T) == 4) {
+    if (winograd_pays(s, s.h.out, s.w.out)) return winograd_forward(ctx, s, x, weight, args.ins == 3 ? &args.in[2] : nullptr, y);
   }
   const int64_t k = s.in_channels * s.h.taps * s.w.taps;
   const bool few = few_channels(s.out_channels, k);

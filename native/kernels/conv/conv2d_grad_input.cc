@@ -1,6 +1,7 @@
 #include "kernels/conv/pointwise.h"
 #include "kernels/conv/units.h"
 #include "kernels/conv/weights.h"
+#include "kernels/conv/winograd.h"
 
 namespace chainrule::CR_ISA {
 
@@ -94,6 +95,9 @@ void conv2d_grad_input(Context& ctx, const Args& args) {
     const PointwiseWeight<T> w{
         static_cast<const T*>(weight.data), s.out_channels * weight.strides[0], weight.strides[1], weight.strides[0], nullptr, 0};
     return multiply_pointwise(ctx, s, w, s.in_channels, s.out_channels, gy, gx);
+  }
+  if constexpr (sizeof(T) == 4) {
+    if (winograd_pays(s, s.h.in, s.w.in)) return winograd_grad_input(ctx, s, gy, weight, gx);
   }
   const int64_t q_col = s.w.pad / s.w.stride, q_cols = (s.w.in - 1 + s.w.pad) / s.w.stride + 1 - q_col;
   const PlaneAxis across{q_cols + reach(s.w), 1, 1, q_col - reach(s.w), s.w.out};
