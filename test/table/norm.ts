@@ -84,6 +84,7 @@ const axisCases = [
   { shapes: [[7, 3]], attrs: { axis: 0 } },
   { shapes: [[2, 3, 4]], attrs: { axis: 1 } },
   { shapes: [[2, 37]], attrs: { axis: 1 } },
+  { shapes: [[19, 13]], attrs: { axis: 1 } },
   { shapes: [[0, 4]], attrs: { axis: 1 } },
 ];
 

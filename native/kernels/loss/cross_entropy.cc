@@ -4,7 +4,7 @@
 //   loss = -(1 - s) w_t log p_t - s / C  sum_c w_c log p_c
 //   d loss / d x_c = scale p_c - (1 - s) w_t [c = t] - s / C w_c,   scale = (1 - s) w_t + s / C sum_c w_c
 #include "kernels/loss/labels.h"
-#include "simd/math.h"
+#include "kernels/norm/softmax_rows.h"
 
 namespace chainrule::CR_ISA {
 
@@ -56,10 +56,10 @@ template <class T>
 CR_INLINE T cross_entropy_row(const CrossEntropy<T>& k, const T* x, int64_t label, RowStats<T>& stats) {
   using V = Vec<T>;
   const int64_t n = k.rows.classes;
-  stats.high = row_max(x, n);
+  const PowerSum<T> powers = power_sum(x, n);
+  stats.high = powers.high;
   const V high = splat<V>(stats.high);
-  const T sum = reduce_each<JoinSum, T, 1>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return exp(load_some(x + i, m) - high); });
-  stats.log_sum = log(splat<V>(sum))[0];
+  stats.log_sum = log(splat<V>(powers.sum))[0];
   if (label < 0) {
     stats.scale = 0;
     return 0;
@@ -102,26 +102,32 @@ void cross_entropy(Context& ctx, const Args& args) {
   reduce_losses(losses, weights, rows, k.reduction, loss, static_cast<T*>(args.out[2].data));
 }
 
-/// dx = g (scale p - share w), and less own g at the label. y may be x's buffer.
+/// dx = g (scale p - share w), and less own g at the label. dx is not x.
 template <class T>
-CR_INLINE void cross_entropy_grad_row(const CrossEntropy<T>& k, const T* x, int64_t label, const RowStats<T>& stats, T g, T* dx) {
+CR_INLINE void cross_entropy_grad_row(const CrossEntropy<T>& k, const T* x, int64_t label, const RowStats<T>& stats, T g, T* dx,
+                                      bool streamed) {
   using V = Vec<T>;
   const int64_t n = k.rows.classes;
-  if (label < 0) {
-    map_row(dx, n, [](int64_t, int64_t) CR_INLINE_LAMBDA { return V{}; });
-    return;
-  }
+  if (label < 0) return write_row(dx, n, streamed, [](int64_t, int64_t) CR_INLINE_LAMBDA { return V{}; });
   const V high = splat<V>(stats.high), log_sum = splat<V>(stats.log_sum), scale = splat<V>(g * stats.scale);
+  const T own = g * ((1 - k.smoothing) * k.weight[label * k.weight_stride]);
+  const auto power = [=](V some) CR_INLINE_LAMBDA { return scale * exp_weight((some - high) - log_sum); };
+  T at_label = power(splat<V>(x[label]))[0];  // a streamed row is not read again
   if (k.smoothing > 0) {
     const T* w = k.smoothed;
     const V share = splat<V>(g * (k.smoothing / static_cast<T>(n)));
-    map_row(dx, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
-      return scale * exp((load_some(x + i, m) - high) - log_sum) - share * load_some(w + i, m);
+    write_row(dx, n, streamed, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+      prefetch(x + i + kBlockElements);
+      return power(load_some(x + i, m)) - share * load_some(w + i, m);
     });
+    at_label -= (share * splat<V>(w[label]))[0];
   } else {
-    map_row(dx, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return scale * exp((load_some(x + i, m) - high) - log_sum); });
+    write_row(dx, n, streamed, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+      prefetch(x + i + kBlockElements);
+      return power(load_some(x + i, m));
+    });
   }
-  dx[label] -= g * ((1 - k.smoothing) * k.weight[label * k.weight_stride]);
+  dx[label] = at_label - own;
 }
 
 /// logits, labels, weight, stats, norm as above, g as the loss -> dx as the logits, contiguous.
@@ -139,10 +145,10 @@ void cross_entropy_grad(Context& ctx, const Args& args) {
   const T norm = k.reduction == LossReduction::mean ? *static_cast<const T*>(args.in[4].data) : T{1};
   const T* cotangent = static_cast<const T*>(g.data);
   const GradRows<T> to = {target, static_cast<T*>(dx.data)};
-  for_label_rows<T>(ctx, k.rows, k.logits, to, [&](const T* x, int64_t row, T* y) {
+  for_label_rows<T>(ctx, k.rows, k.logits, to, [&](const T* x, int64_t row, T* y, bool streamed) {
     const int64_t label = checked_label(k.rows, row, k.ignored);
     const T own = per_row ? cotangent[view_offset(g, row)] : *cotangent;
-    cross_entropy_grad_row(k, x, label, {stats[row], stats[rows + row], stats[2 * rows + row]}, own / norm, y);
+    cross_entropy_grad_row(k, x, label, {stats[row], stats[rows + row], stats[2 * rows + row]}, own / norm, y, streamed);
   });
 }
 

@@ -2,6 +2,7 @@
 // What crossEntropy and nllLoss share: scores [N, C, d...] with a class axis, labels [N, d...], and how losses are reduced.
 #include "core/error.h"
 #include "core/view.h"
+#include "kernels/norm/softmax_rows.h"
 #include "simd/parallel.h"
 #include "simd/transpose.h"
 
@@ -105,11 +106,12 @@ CR_INLINE int64_t next_row_stride(const LabelRows& r, int operand) {
   return r.inner_rank > 0 ? r.inner_stride[operand][r.inner_rank - 1] : r.outer_stride[operand];
 }
 
-/// body(x, row, y) for every row, x and y contiguous: rows that are not are copied in groups.
+/// body(x, row, y, streamed) for every row, x and y contiguous: rows that are not are copied in groups. A large result is to be streamed.
 template <class T, class Body>
 CR_INLINE void for_label_rows(Context& ctx, const LabelRows& r, const T* scores, const GradRows<T>& result, Body body) {
   const int64_t n = r.classes, pitch = row_pitch(n), most = row_group(n);
   const bool copy_x = r.class_stride != 1, copy_y = result.data != nullptr && result.rows.class_stride != 1, copies = copy_x || copy_y;
+  const bool streamed = result.data != nullptr && !copy_y && is_streamed<T>(r.rows, n);
   const int64_t small = n >= 8192 ? 1 : 8192 / (n + 8) + 1, grain = copies ? (small + most - 1) / most * most : small;
   const int64_t last = r.inner_rank > 0 ? r.inner_shape[r.inner_rank - 1] : r.rows;
   const int64_t x_next = next_row_stride(r, 0), y_next = next_row_stride(result.rows, 0);
@@ -124,16 +126,17 @@ CR_INLINE void for_label_rows(Context& ctx, const LabelRows& r, const T* scores,
       T* to = result.data == nullptr ? nullptr : result.data + label_row_offset(result.rows, 0, row);
       if (copy_x) gather_rows(from, x_next, r.class_stride, group, n, buffer, pitch);
       for (int64_t i = 0; i < group; ++i) {
-        body(copy_x ? buffer + i * pitch : from + i * x_next, row + i, copy_y ? buffer_y + i * pitch : to + i * y_next);
+        body(copy_x ? buffer + i * pitch : from + i * x_next, row + i, copy_y ? buffer_y + i * pitch : to + i * y_next, streamed);
       }
       if (copy_y) scatter_rows(buffer_y, pitch, group, n, to, y_next, result.rows.class_stride);
       row += group;
     }
+    if (streamed) stream_fence();
   });
 }
 template <class T, class Body>
 CR_INLINE void for_label_rows(Context& ctx, const LabelRows& r, const T* scores, Body body) {
-  for_label_rows<T>(ctx, r, scores, GradRows<T>{r, nullptr}, [&](const T* x, int64_t row, T*) { body(x, row); });
+  for_label_rows<T>(ctx, r, scores, GradRows<T>{r, nullptr}, [&](const T* x, int64_t row, T*, bool) { body(x, row); });
 }
 
 /// Reduces per-row losses and weights to what the op returns: `norm` is the sum of weights.

@@ -3,8 +3,9 @@
 // arithmetic and its order do not depend on the layout.
 #include "core/error.h"
 #include "core/view.h"
+#include "kernels/norm/softmax_rows.h"
 #include "simd/parallel.h"
-#include "simd/transpose.h"
+#include "simd/row_lanes.h"
 
 namespace chainrule::CR_ISA {
 
@@ -55,28 +56,36 @@ CR_INLINE int64_t row_offset(const RowLoop<N>& loop, int n, int64_t row) {
   return offset;
 }
 
-/// How many rows from `row` on (before `end`) lie evenly spaced in every operand.
+/// How many rows from `row` on (before `end`, at most `most`) lie evenly spaced in every operand.
 template <int N>
-CR_INLINE int64_t even_rows(const RowLoop<N>& loop, int64_t row, int64_t end) {
+CR_INLINE int64_t even_rows(const RowLoop<N>& loop, int64_t row, int64_t end, int64_t most) {
   const int64_t last = loop.rank > 0 ? loop.shape[loop.rank - 1] : 1;
-  const int64_t left = last - row % last, most = row_group(loop.length), wanted = end - row < most ? end - row : most;
+  const int64_t left = last - row % last, wanted = end - row < most ? end - row : most;
   return left < wanted ? left : wanted;
 }
 
-/// Calls body(y, inputs, row) for every row, all rows contiguous; y is the row to be written. Rows that are not are copied in groups.
+/// Where a row goes. `line` is memory for what comes before the result: the row itself or, when the result is streamed, a buffer.
+template <class T>
+struct RowTarget {
+  T *y, *line;
+  bool streamed;
+};
+
+/// Calls body(target, inputs) for every row, all rows contiguous. Rows that are not are copied in groups.
 template <class T, int N, class Body>
 CR_INLINE void for_rows(Context& ctx, const RowLoop<N>& loop, T* y, const T* const (&x)[N - 1], Body body) {
   const int64_t n = loop.length, pitch = row_pitch(n), most = row_group(n);
   int64_t grain = n >= kRowGrain ? 1 : kRowGrain / (n + 8) + 1;
   bool copies = false;
   for (int k = 0; k < N; ++k) copies = copies || loop.step[k] != 1;
+  const bool streamed = loop.step[0] == 1 && is_streamed<T>(loop.rows, n);
   if (copies) grain = (grain + most - 1) / most * most;
   const int32_t last = loop.rank - 1;
   parallel_units(ctx, (loop.rows + grain - 1) / grain, [&](int64_t unit, int worker) {
-    T* buffer = copies ? worker_scratch<T>(ctx, worker, N * most * pitch) : nullptr;
+    T* buffer = copies || streamed ? worker_scratch<T>(ctx, worker, (copies ? N * most : 1) * pitch) : nullptr;
     const int64_t end = (unit + 1) * grain < loop.rows ? (unit + 1) * grain : loop.rows;
     for (int64_t row = unit * grain; row < end;) {
-      const int64_t group = even_rows(loop, row, end);
+      const int64_t group = even_rows(loop, row, end, most);
       const T* inputs[N - 1];
       int64_t next[N], input_next[N - 1];
       for (int k = 0; k < N; ++k) next[k] = last >= 0 ? loop.strides[k][last] : 0;
@@ -94,9 +103,31 @@ CR_INLINE void for_rows(Context& ctx, const RowLoop<N>& loop, T* y, const T* con
       for (int64_t r = 0; r < group; ++r) {
         const T* own[N - 1];
         for (int k = 0; k < N - 1; ++k) own[k] = inputs[k] + r * input_next[k];
-        body(in_place ? to + r * next[0] : buffer + r * pitch, own, row + r);
+        T* target = in_place ? to + r * next[0] : buffer + r * pitch;
+        body(RowTarget<T>{target, streamed ? buffer : target, streamed}, own);
       }
       if (!in_place) scatter_rows(buffer, pitch, group, n, to, next[0], loop.step[0]);
+      row += group;
+    }
+    if (streamed) stream_fence();
+  });
+}
+
+/// The same for rows of at most kShortRow elements, as many at a time as a vector has lanes: body(v) has v[k][j] with element j of the rows
+/// of input k, and leaves the results in v[0].
+template <class T, int N, class Body>
+CR_INLINE void for_short_rows(Context& ctx, const RowLoop<N>& loop, T* y, const T* const (&x)[N - 1], Body body) {
+  constexpr int64_t lanes = kLanes<T>;
+  const int64_t n = loop.length, grain = kRowGrain / (n + 8) / kShortRow * kShortRow;
+  const int32_t last = loop.rank - 1;
+  parallel_range(ctx, loop.rows, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end;) {
+      const int64_t group = even_rows(loop, row, end, lanes);
+      Vec<T> v[N - 1][kShortRow];
+      const auto place = [&](int k) { return RowPlace{last >= 0 ? loop.strides[k][last] : 0, loop.step[k]}; };
+      for (int k = 1; k < N; ++k) load_row_lanes(x[k - 1] + row_offset(loop, k, row), place(k), group, n, v[k - 1]);
+      body(v);
+      store_row_lanes(v[0], group, n, y + row_offset(loop, 0, row), place(0));
       row += group;
     }
   });

@@ -1,75 +1,130 @@
-// softmax and logSoftmax along one axis, with their gradients.
+// softmax and logSoftmax along one axis, with their gradients. Each has a form for one row and one for short rows, a row in each lane; both
+// add in the same order.
 #include "kernels/norm/row_loop.h"
-#include "simd/math.h"
 
 namespace chainrule::CR_ISA {
 
 /// y = e^(x - max) / sum of e^(x - max): no overflow, and at least one term is 1.
-template <class T>
-CR_INLINE void softmax_row(const T* x, int64_t n, T* y) {
-  using V = Vec<T>;
-  const V high = splat<V>(row_max(x, n));
-  const T sum = reduce_each<JoinSum, T, 1>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
-    const V e = exp(load_some(x + i, m) - high);
-    store_some(y + i, e, m);
-    return e;
-  });
-  const V scale = splat<V>(1 / sum);
-  map_row(y, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(y + i, m) * scale; });
-}
+struct Softmax {
+  template <class T>
+  static void row(const RowTarget<T>& to, const T* const (&in)[1], int64_t n) {
+    using V = Vec<T>;
+    const T* x = in[0];
+    const V high = splat<V>(row_peak(x, n));
+    const T sum = reduce_each<JoinSum, T, 1>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+      prefetch(x + n + i);
+      const V e = exp_weight(load_some(x + i, m) - high);
+      store_some(to.line + i, e, m);
+      return e;
+    });
+    const V scale = splat<V>(1 / sum);
+    write_row(to.y, n, to.streamed, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(to.line + i, m) * scale; });
+  }
+  template <class V>
+  static void lanes(V (&v)[1][kShortRow], int64_t n) {
+    const V high = fold_row_lanes<JoinLarger>(v[0], n);
+    for (int64_t j = 0; j < n; ++j) v[0][j] = exp_weight(v[0][j] - high);
+    const V scale = splat<V>(1) / fold_row_lanes<JoinSum>(v[0], n);
+    for (int64_t j = 0; j < n; ++j) v[0][j] *= scale;
+  }
+};
 
 /// y = (x - max) - log(sum of e^(x - max)).
-template <class T>
-CR_INLINE void log_softmax_row(const T* x, int64_t n, T* y) {
-  using V = Vec<T>;
-  const V high = splat<V>(row_max(x, n));
-  const V log_sum =
-      log(splat<V>(reduce_each<JoinSum, T, 1>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return exp(load_some(x + i, m) - high); })));
-  map_row(y, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return (load_some(x + i, m) - high) - log_sum; });
-}
+struct LogSoftmax {
+  template <class T>
+  static void row(const RowTarget<T>& to, const T* const (&in)[1], int64_t n) {
+    using V = Vec<T>;
+    const T* x = in[0];
+    const PowerSum<T> all = power_sum(x, n);
+    const V high = splat<V>(all.high), log_sum = log(splat<V>(all.sum));
+    write_row(to.y, n, to.streamed, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return (load_some(x + i, m) - high) - log_sum; });
+  }
+  template <class V>
+  static void lanes(V (&v)[1][kShortRow], int64_t n) {
+    const V high = fold_row_lanes<JoinLarger>(v[0], n);
+    V powers[kShortRow];
+    for (int64_t j = 0; j < n; ++j) powers[j] = exp_weight(v[0][j] - high);
+    const V log_sum = log(fold_row_lanes<JoinSum>(powers, n));
+    for (int64_t j = 0; j < n; ++j) v[0][j] = (v[0][j] - high) - log_sum;
+  }
+};
 
 /// dx = y (g - sum of g y).
-template <class T>
-CR_INLINE void softmax_grad_row(const T* g, const T* y, int64_t n, T* dx) {
-  using V = Vec<T>;
-  const V dot = splat<V>(
-      reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(g + i, m) * load_some(y + i, m); }));
-  map_row(dx, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(y + i, m) * (load_some(g + i, m) - dot); });
-}
+struct SoftmaxGrad {
+  template <class T>
+  static void row(const RowTarget<T>& to, const T* const (&in)[2], int64_t n) {
+    using V = Vec<T>;
+    const T *g = in[0], *y = in[1];
+    const V dot = splat<V>(
+        reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(g + i, m) * load_some(y + i, m); }));
+    write_row(to.y, n, to.streamed, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+      prefetch(g + n + i);
+      prefetch(y + n + i);
+      return load_some(y + i, m) * (load_some(g + i, m) - dot);
+    });
+  }
+  template <class V>
+  static void lanes(V (&v)[2][kShortRow], int64_t n) {
+    V products[kShortRow];
+    for (int64_t j = 0; j < n; ++j) products[j] = v[0][j] * v[1][j];
+    const V dot = fold_row_lanes<JoinSum>(products, n);
+    for (int64_t j = 0; j < n; ++j) v[0][j] = v[1][j] * (v[0][j] - dot);
+  }
+};
 
 /// dx = g - e^y sum of g.
-template <class T>
-CR_INLINE void log_softmax_grad_row(const T* g, const T* y, int64_t n, T* dx) {
-  using V = Vec<T>;
-  const V sum = splat<V>(reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(g + i, m); }));
-  map_row(dx, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return fma(-exp(load_some(y + i, m)), sum, load_some(g + i, m)); });
-}
+struct LogSoftmaxGrad {
+  template <class T>
+  static void row(const RowTarget<T>& to, const T* const (&in)[2], int64_t n) {
+    using V = Vec<T>;
+    const T *g = in[0], *y = in[1];
+    const V sum = splat<V>(reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(g + i, m); }));
+    write_row(to.y, n, to.streamed, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+      prefetch(g + n + i);
+      prefetch(y + n + i);
+      return fma(-exp_weight(load_some(y + i, m)), sum, load_some(g + i, m));
+    });
+  }
+  template <class V>
+  static void lanes(V (&v)[2][kShortRow], int64_t n) {
+    const V sum = fold_row_lanes<JoinSum>(v[0], n);
+    for (int64_t j = 0; j < n; ++j) v[0][j] = fma(-exp_weight(v[1][j]), sum, v[0][j]);
+  }
+};
 
-template <class T, void (*Row)(const T*, int64_t, T*)>
+template <class T, class Op, int N>
+CR_INLINE void run_loop(Context& ctx, const RowLoop<N>& loop, T* y, const T* const (&x)[N - 1]) {
+  if (loop.length <= kShortRow) {
+    for_short_rows<T, N>(ctx, loop, y, x, [&](Vec<T>(&v)[N - 1][kShortRow]) { Op::lanes(v, loop.length); });
+  } else {
+    for_rows<T, N>(ctx, loop, y, x, [&](const RowTarget<T>& to, const T* const(&own)[N - 1]) { Op::row(to, own, loop.length); });
+  }
+}
+template <class T, class Op>
 void run_rows(Context& ctx, const Args& args) {
   const auto loop = make_row_loop<2>({&args.out[0], &args.in[0]}, args.params[0]);
-  for_rows<T, 2>(ctx, loop, static_cast<T*>(args.out[0].data), {static_cast<const T*>(args.in[0].data)},
-                 [&](T* y, const T* const(&x)[1], int64_t) { Row(x[0], loop.length, y); });
+  run_loop<T, Op, 2>(ctx, loop, static_cast<T*>(args.out[0].data), {static_cast<const T*>(args.in[0].data)});
 }
-template <class T, void (*Row)(const T*, const T*, int64_t, T*)>
+template <class T, class Op>
 void run_grad_rows(Context& ctx, const Args& args) {
   const auto loop = make_row_loop<3>({&args.out[0], &args.in[0], &args.in[1]}, args.params[0]);
-  for_rows<T, 3>(ctx, loop, static_cast<T*>(args.out[0].data),
-                 {static_cast<const T*>(args.in[0].data), static_cast<const T*>(args.in[1].data)},
-                 [&](T* dx, const T* const(&x)[2], int64_t) { Row(x[0], x[1], loop.length, dx); });
+  run_loop<T, Op, 3>(ctx, loop, static_cast<T*>(args.out[0].data),
+                     {static_cast<const T*>(args.in[0].data), static_cast<const T*>(args.in[1].data)});
 }
 
-CR_REGISTER(softmax, (kernel_set(Registration{"softmax", DType::f32, kIsa, "T>T", "axis", &run_rows<float, softmax_row<float>>},
-                                 Registration{"softmax", DType::f64, kIsa, "T>T", "axis", &run_rows<double, softmax_row<double>>})));
-CR_REGISTER(log_softmax,
-            (kernel_set(Registration{"log_softmax", DType::f32, kIsa, "T>T", "axis", &run_rows<float, log_softmax_row<float>>},
-                        Registration{"log_softmax", DType::f64, kIsa, "T>T", "axis", &run_rows<double, log_softmax_row<double>>})));
-CR_REGISTER(softmax_grad,
-            (kernel_set(Registration{"softmax_grad", DType::f32, kIsa, "TT>T", "axis", &run_grad_rows<float, softmax_grad_row<float>>},
-                        Registration{"softmax_grad", DType::f64, kIsa, "TT>T", "axis", &run_grad_rows<double, softmax_grad_row<double>>})));
-CR_REGISTER(
-    log_softmax_grad,
-    (kernel_set(Registration{"log_softmax_grad", DType::f32, kIsa, "TT>T", "axis", &run_grad_rows<float, log_softmax_grad_row<float>>},
-                Registration{"log_softmax_grad", DType::f64, kIsa, "TT>T", "axis", &run_grad_rows<double, log_softmax_grad_row<double>>})));
+template <class Op>
+constexpr auto row_kernels(const char* name) {
+  return kernel_set(Registration{name, DType::f32, kIsa, "T>T", "axis", &run_rows<float, Op>},
+                    Registration{name, DType::f64, kIsa, "T>T", "axis", &run_rows<double, Op>});
+}
+template <class Op>
+constexpr auto row_grad_kernels(const char* name) {
+  return kernel_set(Registration{name, DType::f32, kIsa, "TT>T", "axis", &run_grad_rows<float, Op>},
+                    Registration{name, DType::f64, kIsa, "TT>T", "axis", &run_grad_rows<double, Op>});
+}
+CR_REGISTER(softmax, (row_kernels<Softmax>("softmax")));
+CR_REGISTER(log_softmax, (row_kernels<LogSoftmax>("log_softmax")));
+CR_REGISTER(softmax_grad, (row_grad_kernels<SoftmaxGrad>("softmax_grad")));
+CR_REGISTER(log_softmax_grad, (row_grad_kernels<LogSoftmaxGrad>("log_softmax_grad")));
 
 }  // namespace chainrule::CR_ISA

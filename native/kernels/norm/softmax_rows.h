@@ -1,0 +1,95 @@
+#pragma once
+// Rows of exponentials: what softmax, logSoftmax and cross entropy share.
+#include "simd/exp_weight.h"
+#include "simd/lanes.h"
+#include "simd/log.h"
+
+namespace chainrule::CR_ISA {
+
+/// The larger; which of the two where one is NaN is left open, for a row with a NaN has a sum of exponentials that is NaN.
+struct JoinLarger {
+  template <class V>
+  static V identity() {
+    return splat<V>(kLowest<Scalar<V>>);
+  }
+  template <class V>
+  static V join(V a, V b) {
+    return at_least(b, a);
+  }
+};
+template <class T>
+CR_INLINE T row_peak(const T* x, int64_t n) {
+  return reduce_each<JoinLarger, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(x + i, m); });
+}
+
+/// Asks for an element that will be read soon: hardware does so too, but not across pages of 4 KiB.
+template <class T>
+CR_INLINE void prefetch(const T* p) {
+  __builtin_prefetch(p, 0, 3);
+}
+
+/// sum of e^(x - high); high is the largest x.
+template <class T>
+struct PowerSum {
+  T high, sum;
+};
+
+/// Of at most kBlockElements elements, relative to `high`. `ahead` elements further on are asked for meanwhile.
+template <class T>
+CR_INLINE T power_sum_block(const T* x, int64_t n, T high, int64_t ahead) {
+  using V = Vec<T>;
+  const V base = splat<V>(high);
+  return fold_lanes<JoinSum, T>(reduce_range<JoinSum, T, 1>(0, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+    prefetch(x + ahead + i);
+    return exp_weight(load_some(x + i, m) - base);
+  }));
+}
+
+/// In one pass over memory: blocks of 4096 elements, each relative to the largest element so far (Milakov and Gimelshein 2018,
+/// arXiv:1805.02867). A row of nothing but -inf has NaN or 0 as its sum; both make NaN of what follows.
+template <class T>
+CR_INLINE PowerSum<T> power_sum(const T* x, int64_t n) {
+  if (n <= kBlockElements) {
+    const T high = row_peak(x, n);
+    return {high, power_sum_block(x, n, high, n)};
+  }
+  PowerSum<T> all{kLowest<T>, 0};
+  for (int64_t i = 0; i < n; i += kBlockElements) {
+    const int64_t some = n - i < kBlockElements ? n - i : kBlockElements;
+    const T peak = row_peak(x + i, some);
+    if (peak > all.high) {
+      all.sum *= exp_weight(splat<Vec<T>>(all.high - peak))[0];
+      all.high = peak;
+    }
+    all.sum += power_sum_block(x + i, some, all.high == kLowest<T> ? T{0} : all.high, kBlockElements);
+  }
+  return all;
+}
+
+/// Results of this size are not in the caches any more when they are read, and rows of this size are mostly whole cache lines.
+inline constexpr int64_t kStreamedBytes = int64_t{16} << 20, kStreamedRowBytes = 1024;
+
+/// Whether a result of `rows` rows of n elements goes past the caches.
+template <class T>
+CR_INLINE bool is_streamed(int64_t rows, int64_t n) {
+  const int64_t bytes = n * static_cast<int64_t>(sizeof(T));
+  return bytes >= kStreamedRowBytes && rows * bytes >= kStreamedBytes;
+}
+
+/// y[i] = f(i, m) for i < n; streamed but for what stands before the first whole cache line and behind the last vector.
+template <class T, class F>
+CR_INLINE void write_row(T* y, int64_t n, bool streamed, F f) {
+  if (!streamed) return map_row(y, n, f);
+  constexpr int64_t line = 64, lanes = kLanes<T>;
+  const auto behind = static_cast<int64_t>(reinterpret_cast<uintptr_t>(y) % line);
+  const int64_t before = (line - behind) % line / static_cast<int64_t>(sizeof(T)), head = before < n ? before : n;
+  int64_t i = 0;
+  for (; i < head; i += lanes) {
+    const int64_t m = head - i < lanes ? head - i : lanes;
+    store_some(y + i, f(i, m), m);
+  }
+  for (i = head; i + lanes <= n; i += lanes) stream_store(y + i, f(i, lanes));
+  if (i < n) store_partial(y + i, f(i, n - i), n - i);
+}
+
+}  // namespace chainrule::CR_ISA
