@@ -1,23 +1,87 @@
 // y[..., k, ...] = x[..., index[..., k, ...], ...]. An index that is constant along the row (embedding, indexSelect: stride 0) copies runs.
+#include "simd/gather.h"
 #include "kernels/elementwise/tile_copy.h"
 #include "kernels/index/lines.h"
+#include "simd/stream.h"
 
 namespace chainrule::CR_ISA {
 
-template <class T>
-CR_INLINE void gather_run(T* y, int64_t sy, const T* x, int64_t sx, int64_t row, int64_t n) {
-  const T* from = x + row;
-  if (sy == 1) return pack_run(y, from, sx, n);
-  for (int64_t i = 0; i < n; ++i) y[i * sy] = from[i * sx];
+inline constexpr int64_t kPiece = 64;                     // positions between two requests for what comes next
+inline constexpr int64_t kRowsAhead = 2;                  // rows asked for before they are copied
+inline constexpr int64_t kSmallTable = int64_t{1} << 18;  // bytes; not worth asking ahead for
+inline constexpr int64_t kStreamBytes = int64_t{16}
+                                        << 20;  // moved by one call: the caches are full of other things when the result is read
+
+/// What all ways to gather need: the loop over y, index and x without the axis, and x's axis.
+template <class T, class I>
+struct Gather {
+  Loop<3> loop;
+  T* y;
+  const I* index;
+  const T* x;
+  int64_t size, step;  // of x along the axis
+  int32_t axis;
+  const TensorView* index_view;
+
+  [[nodiscard]] int64_t stride(int operand) const { return loop.strides[operand][loop.rank - 1]; }
+  /// Throws if one of n positions, `at` elements into y, is out of range.
+  void check(const I* position, int64_t stride, int64_t n, int64_t at, int64_t elements) const {
+    check_positions(position, stride, n, size,
+                    [&](int64_t k, int64_t i) { fail_index(k, axis, size, own_number(*index_view, at + i * elements)); });
+  }
+};
+
+/// Each position names a run of elements (embedding, indexSelect): one row of y. Rows are asked for ahead, as no prefetcher guesses them.
+template <class T, class I>
+CR_INLINE void gather_rows(Context& ctx, const Gather<T, I>& g) {
+  const int64_t rows = g.loop.shape[0], n = g.loop.shape[1], bytes = n * static_cast<int64_t>(sizeof(T));
+  const int64_t *sy = g.loop.strides[0], *si = g.loop.strides[1], *sx = g.loop.strides[2];
+  const bool stream = 2 * rows * bytes >= kStreamBytes, ahead = g.size * bytes > kSmallTable;
+  const auto source = [&](int64_t r) { return g.x + r * sx[0] + g.index[r * si[0]] * g.step; };
+  parallel_range(ctx, rows, n < kGrainElements ? kGrainElements / n : 1, [&](int64_t begin, int64_t end) {
+    g.check(g.index + begin * si[0], si[0], end - begin, begin * n, n);
+    for (int64_t r = begin; r < end; ++r) {
+      if (ahead && r + kRowsAhead < end) prefetch_run(source(r + kRowsAhead), bytes);
+      if (stream) {
+        stream_copy(g.y + r * sy[0], source(r), n);
+      } else {
+        copy_contiguous(g.y + r * sy[0], source(r), n);
+      }
+    }
+    if (stream) stream_fence();
+  });
 }
 
-/// y[i] = x[i, position[i]], positions checked.
+/// Each element has a position of its own, on contiguous lines: y[i] = x[position[i]]. Where most of a line of x is wanted, the next one is
+/// asked for.
 template <class T, class I>
-CR_INLINE void gather_each(T* y, int64_t sy, const T* x, int64_t sx, int64_t step, const I* position, int64_t si, int64_t n) {
-  if (sy == 1 && si == 1 && sx == 0 && step == 1) {
-    for (int64_t i = 0; i < n; ++i) y[i] = x[position[i]];
-  } else {
-    for (int64_t i = 0; i < n; ++i) y[i * sy] = x[i * sx + position[i * si] * step];
+CR_INLINE void gather_line(const Gather<T, I>& g, T* y, const T* x, const I* position, int64_t n, int64_t at) {
+  constexpr int64_t line = kCacheLine / static_cast<int64_t>(sizeof(T));
+  const T* next = g.loop.rank > 1 && n * line >= g.size ? x + g.loop.strides[2][g.loop.rank - 2] : x;
+  const int64_t fetch = next == x ? 0 : ((g.size * kPiece / n + line - 1) / line) * kCacheLine;  // bytes a piece
+  const char* asked = reinterpret_cast<const char*>(next);
+  for (int64_t done = 0; done < n; done += kPiece, asked += fetch) {
+    const int64_t count = n - done < kPiece ? n - done : kPiece;
+    prefetch_run(asked, fetch);
+    if (!gather_run(y + done, x, position + done, count, g.size)) g.check(position + done, 1, count, at + done, 1);
+  }
+}
+
+/// Any strides.
+template <class T, class I>
+CR_INLINE void gather_each(const Gather<T, I>& g, T* y, const T* x, const I* position, int64_t n, int64_t at) {
+  const int64_t sy = g.stride(0), si = g.stride(1), sx = g.stride(2);
+  if (si == 0) {
+    g.check(position, 0, 1, at, 1);
+    const T* from = x + *position * g.step;
+    if (sy == 1) return pack_run(y, from, sx, n);
+    for (int64_t i = 0; i < n; ++i) y[i * sy] = from[i * sx];
+    return;
+  }
+  for (int64_t done = 0; done < n; done += kTile) {
+    const int64_t end = n - done < kTile ? n : done + kTile;
+    g.check(position + done * si, si, end - done, at + done, 1);
+    for (int64_t i = done; i < end; ++i) y[i * sy] = x[i * sx + position[i * si] * g.step];
   }
 }
 
@@ -32,29 +96,23 @@ void gather_typed(Context& ctx, const Args& args) {
     rest.shape[d] = y.shape[d];
   }
   rest.strides[axis] = 0;
-  const int64_t size = x.shape[axis], step = x.strides[axis];
-  const auto loop = make_loop<3>({&y, &index, &rest});
-  const int32_t last = loop.rank - 1;
-  const int64_t sy = loop.strides[0][last], si = loop.strides[1][last], sx = loop.strides[2][last];
-  T* to = static_cast<T*>(y.data);
-  const I* positions = static_cast<const I*>(index.data);
-  const T* from = static_cast<const T*>(x.data);
-  parallel_even(ctx, element_count(loop), kGrainElements, [&](int64_t begin, int64_t end) {
+  const Gather<T, I> g{make_loop<3>({&y, &index, &rest}),
+                       static_cast<T*>(y.data),
+                       static_cast<const I*>(index.data),
+                       static_cast<const T*>(x.data),
+                       x.shape[axis],
+                       x.strides[axis],
+                       axis,
+                       &index};
+  const bool lines = g.stride(0) == 1 && g.stride(1) == 1 && g.stride(2) == 0 && g.step == 1;
+  if (g.loop.rank == 2 && g.stride(0) == 1 && g.stride(1) == 0 && g.stride(2) == 1) return gather_rows(ctx, g);
+  parallel_even(ctx, element_count(g.loop), kGrainElements, [&](int64_t begin, int64_t end) {
     int64_t at = begin;
-    walk(loop, begin, end, [&](const int64_t* offsets, int64_t n) {
-      const I* p = positions + offsets[1];
-      T* row = to + offsets[0];
-      const T* source = from + offsets[2];
-      if (si == 0) {
-        check_positions(p, 0, 1, size, [&](int64_t k, int64_t) { fail_index(k, axis, size, own_number(index, at)); });
-        gather_run(row, sy, source, sx, p[0] * step, n);
+    walk(g.loop, begin, end, [&](const int64_t* offsets, int64_t n) {
+      if (lines) {
+        gather_line(g, g.y + offsets[0], g.x + offsets[2], g.index + offsets[1], n, at);
       } else {
-        for (int64_t done = 0; done < n; done += kTile) {
-          const int64_t count = n - done < kTile ? n - done : kTile;
-          check_positions(p + done * si, si, count, size,
-                          [&](int64_t k, int64_t i) { fail_index(k, axis, size, own_number(index, at + done + i)); });
-          gather_each(row + done * sy, sy, source + done * sx, sx, step, p + done * si, si, count);
-        }
+        gather_each(g, g.y + offsets[0], g.x + offsets[2], g.index + offsets[1], n, at);
       }
       at += n;
     });

@@ -1,6 +1,7 @@
 #pragma once
 // Ops along one axis: the other axes are walked as lines, in blocks, with several tensors in step. Index values are checked here.
 #include "kernels/elementwise/loops.h"
+#include "simd/gather.h"
 
 namespace chainrule::CR_ISA {
 
@@ -55,15 +56,11 @@ CR_INLINE long long element_number(const TensorView& view, int32_t axis, int64_t
        static_cast<long long>(size), element);
 }
 
-/// Calls bad(position, i) for the first of n positions that is not in 0..size-1 (or `skip`). Apart from the use, so that it takes vectors.
+/// Calls bad(position, i) for the first of n positions that is not in 0..size-1 (or `skip`).
 template <class I, class Bad>
 CR_INLINE void check_positions(const I* position, int64_t stride, int64_t n, int64_t size, Bad bad, int64_t skip = INT64_MIN) {
-  bool wrong = false;
+  if (stride == 1 && !any_outside(position, n, size, skip)) return;
   for (int64_t i = 0; i < n; ++i) {
-    const int64_t k = position[i * stride];
-    wrong |= static_cast<uint64_t>(k) >= static_cast<uint64_t>(size) && k != skip;
-  }
-  for (int64_t i = 0; wrong && i < n; ++i) {
     const int64_t k = position[i * stride];
     if (static_cast<uint64_t>(k) >= static_cast<uint64_t>(size) && k != skip) bad(k, i);
   }

@@ -1,6 +1,7 @@
 // y = x, and then, for k in order: y[..., index[..., k, ...], ...] += (or =) source[..., k, ...]. Elements that meet lie on one line along
 // the axis, and a line is one thread's work: the order of additions, and so every bit of the result, does not depend on threads.
 #include "kernels/index/lines.h"
+#include "kernels/index/scatter_rows.h"
 
 namespace chainrule::CR_ISA {
 
@@ -11,10 +12,8 @@ struct AddTo {
   }
   template <class T>
   static void row(T* y, const T* source, int64_t n) {
-    if constexpr (sizeof(T) >= 4) {
-      for (; n >= kLanes<T>; n -= kLanes<T>, y += kLanes<T>, source += kLanes<T>) store(y, load(y) + load(source));
-    }
-    for (int64_t i = 0; i < n; ++i) y[i] = static_cast<T>(y[i] + source[i]);
+    const T* sources[] = {source};
+    sum_rows<T, false>(y, y, T{}, sources, 1, n);
   }
 };
 struct Overwrite {
@@ -24,9 +23,14 @@ struct Overwrite {
   }
   template <class T>
   static void row(T* y, const T* source, int64_t n) {
-    std::memcpy(y, source, static_cast<size_t>(n) * sizeof(T));
+    copy_contiguous(y, source, n);
   }
 };
+
+template <class Op>
+inline constexpr bool kAdds = false;
+template <>
+inline constexpr bool kAdds<AddTo> = true;
 
 /// A block of lines: where they start, and the steps from line to line and along the axis.
 template <class T>
@@ -43,11 +47,8 @@ CR_INLINE void copy_all(Context& ctx, const TensorView& y, const TensorView& x) 
     walk(loop, begin, end, [&](const int64_t* offsets, int64_t n) {
       T* to = static_cast<T*>(y.data) + offsets[0];
       const T* from = static_cast<const T*>(x.data) + offsets[1];
-      if (sy == 1 && sx == 1) {
-        std::memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
-      } else {
-        for (int64_t i = 0; i < n; ++i) to[i * sy] = from[i * sx];
-      }
+      if (sy == 1) return pack_run(to, from, sx, n);
+      for (int64_t i = 0; i < n; ++i) to[i * sy] = from[i * sx];
     });
   });
 }
@@ -64,60 +65,134 @@ CR_INLINE void scatter_line(T* y, int64_t sy, const I* position, int64_t si, con
   }
 }
 
-template <class Op, class T, class I>
-void scatter_typed(Context& ctx, const Args& args) {
-  const TensorView &x = args.in[0], &index = args.in[1], &source = args.in[2], &y = args.out[0];
-  const int32_t axis = axis_param(y, args.params[0]);
-  const int64_t skip = args.params[1] < 0 ? INT64_MIN : static_cast<int64_t>(args.params[1]);  // never an index that is skipped by mistake
-  CR_CHECK(index.rank == y.rank && source.rank == y.rank);
-  TensorView lines = y;  // y in index's shape
-  for (int32_t d = 0; d < y.rank; ++d) {
-    CR_CHECK(source.shape[d] == index.shape[d] && (d == axis || index.shape[d] <= y.shape[d]));
-    lines.shape[d] = index.shape[d];
+/// The operands of one call, their relations checked.
+template <class T, class I>
+struct Scatter {
+  const TensorView &x, &index, &source, &y;
+  int32_t axis;
+  int64_t skip;  // position that is left out, INT64_MIN for none
+
+  [[nodiscard]] int64_t size() const { return y.shape[axis]; }
+  [[nodiscard]] int64_t count() const { return index.shape[axis]; }
+  /// The starts of a view's lines along the axis, as far as index reaches.
+  [[nodiscard]] TensorView lines_of(const TensorView& view) const {
+    TensorView lines = without_axis(view, axis);
+    for (int32_t d = 0; d < view.rank; ++d) lines.shape[d] = d == axis ? 1 : index.shape[d];
+    return lines;
   }
-  copy_all<T>(ctx, y, x);
-  const TensorView rest[3] = {without_axis(index, axis), without_axis(lines, axis), without_axis(source, axis)};
+  [[noreturn]] void fail_at(int64_t position, int64_t line, int64_t k) const {
+    fail_index(position, axis, size(), element_number(index, axis, line, k));
+  }
+};
+
+/// Whether every line of y is reached, so that x can be copied line by line on the way.
+template <class T, class I>
+CR_INLINE bool reaches_all(const Scatter<T, I>& s) {
+  for (int32_t d = 0; d < s.y.rank; ++d) {
+    if (d != s.axis && s.index.shape[d] != s.y.shape[d]) return false;
+  }
+  return true;
+}
+
+/// Lines along the axis one by one, contiguous in y: each is copied from x and added to while it is in the cache.
+template <class Op, class T, class I>
+CR_INLINE void scatter_near(Context& ctx, const Scatter<T, I>& s, bool copied) {
+  const TensorView rest[4] = {s.lines_of(s.index), s.lines_of(s.y), s.lines_of(s.source), s.lines_of(s.x)};
+  const auto loop = make_loop<4>({&rest[0], &rest[1], &rest[2], &rest[3]});
+  const int32_t last = loop.rank - 1;
+  const int64_t size = s.size(), count = s.count(), si = s.index.strides[s.axis], sx = s.x.strides[s.axis];
+  const int64_t sy = s.y.strides[s.axis], from = s.source.strides[s.axis];
+  parallel_range(ctx, element_count(loop), line_grain(count + (copied ? 0 : size)), [&](int64_t begin, int64_t end) {
+    int64_t first = begin;
+    walk(loop, begin, end, [&](const int64_t* offsets, int64_t n) {
+      for (int64_t i = 0; i < n; ++i) {
+        const I* positions = static_cast<const I*>(s.index.data) + offsets[0] + i * loop.strides[0][last];
+        T* to = static_cast<T*>(s.y.data) + offsets[1] + i * loop.strides[1][last];
+        const T* values = static_cast<const T*>(s.source.data) + offsets[2] + i * loop.strides[2][last];
+        if (!copied) pack_run(to, static_cast<const T*>(s.x.data) + offsets[3] + i * loop.strides[3][last], sx, size);
+        check_positions(
+            positions, si, count, size, [&](int64_t bad, int64_t k) { s.fail_at(bad, first + i, k); }, s.skip);
+        scatter_line<Op>(to, sy, positions, si, values, from, count, s.skip);
+      }
+      first += n;
+    });
+  });
+}
+
+/// Lines that lie side by side, a position after the other.
+template <class Op, class T, class I>
+CR_INLINE void scatter_across(Context& ctx, const Scatter<T, I>& s) {
+  const TensorView rest[3] = {s.lines_of(s.index), s.lines_of(s.y), s.lines_of(s.source)};
   const auto loop = make_loop<3>({&rest[0], &rest[1], &rest[2]});
   const int32_t last = loop.rank - 1;
-  const int64_t size = y.shape[axis], count = index.shape[axis];
-  const bool line_by_line = element_count(loop) == 1 || y.strides[axis] <= loop.strides[1][last];  // lines are near along the axis
+  const int64_t size = s.size(), count = s.count();
   parallel_range(ctx, element_count(loop), line_grain(count), [&](int64_t begin, int64_t end) {
     int64_t first = begin;
     walk(loop, begin, end, [&](const int64_t* offsets, int64_t n) {
-      const LineBlock<const I> at{static_cast<const I*>(index.data) + offsets[0], loop.strides[0][last], index.strides[axis]};
-      const LineBlock<T> to{static_cast<T*>(y.data) + offsets[1], loop.strides[1][last], y.strides[axis]};
-      const LineBlock<const T> from{static_cast<const T*>(source.data) + offsets[2], loop.strides[2][last], source.strides[axis]};
+      const LineBlock<const I> at{static_cast<const I*>(s.index.data) + offsets[0], loop.strides[0][last], s.index.strides[s.axis]};
+      const LineBlock<T> to{static_cast<T*>(s.y.data) + offsets[1], loop.strides[1][last], s.y.strides[s.axis]};
+      const LineBlock<const T> from{static_cast<const T*>(s.source.data) + offsets[2], loop.strides[2][last], s.source.strides[s.axis]};
       const bool whole_rows = at.line == 0 && to.line == 1 && from.line == 1;
-      if (!whole_rows && line_by_line) {
-        for (int64_t i = 0; i < n; ++i) {
-          const I* positions = at.data + i * at.line;
-          check_positions(
-              positions, at.along, count, size,
-              [&](int64_t bad, int64_t k) { fail_index(bad, axis, size, element_number(index, axis, first + i, k)); }, skip);
-          scatter_line<Op>(to.data + i * to.line, to.along, positions, at.along, from.data + i * from.line, from.along, count, skip);
-        }
-        first += n;
-        return;
-      }
       for (int64_t k = 0; k < count; ++k) {
-        const I* positions = at.data + k * at.along;
-        const T* values = from.data + k * from.along;
         for (int64_t i = 0; i < n; ++i) {
-          const int64_t position = positions[i * at.line];
-          if (position == skip) continue;
-          if (static_cast<uint64_t>(position) >= static_cast<uint64_t>(size)) {
-            fail_index(position, axis, size, element_number(index, axis, first + i, k));
-          }
+          const int64_t position = at.data[k * at.along + i * at.line];
+          if (position == s.skip) continue;
+          if (static_cast<uint64_t>(position) >= static_cast<uint64_t>(size)) s.fail_at(position, first + i, k);
           if (whole_rows) {
-            Op::row(to.data + position * to.along, values, n);
+            Op::row(to.data + position * to.along, from.data + k * from.along, n);
             break;
           }
-          Op::put(to.data[i * to.line + position * to.along], values[i * from.line]);
+          Op::put(to.data[i * to.line + position * to.along], from.data[k * from.along + i * from.line]);
         }
       }
       first += n;
     });
   });
+}
+
+inline constexpr int64_t kShortestRow = 16;  // elements; buckets for shorter ones cost more than they save
+
+/// Adds whole rows when each position names one: the index is constant along all other axes, and rows are contiguous everywhere.
+template <class T, class I>
+CR_INLINE bool scatter_by_rows(Context& ctx, const Scatter<T, I>& s) {
+  const TensorView rest[4] = {s.lines_of(s.index), s.lines_of(s.y), s.lines_of(s.source), s.lines_of(s.x)};
+  if (!reaches_all(s)) return false;
+  const auto loop = make_loop<4>({&rest[0], &rest[1], &rest[2], &rest[3]});
+  const int64_t n = element_count(loop), size = s.size(), count = s.count();
+  if (loop.rank != 1 || n < kShortestRow || loop.strides[0][0] != 0 || loop.strides[1][0] != 1 || loop.strides[2][0] != 1) return false;
+  const bool single = loop.strides[3][0] == 0 && s.x.strides[s.axis] == 0;
+  if ((!single && loop.strides[3][0] != 1) || s.y.strides[s.axis] != n || size > INT32_MAX || count > INT32_MAX) return false;
+  const I* positions = static_cast<const I*>(s.index.data);
+  const int64_t si = s.index.strides[s.axis];
+  check_positions(
+      positions, si, count, size, [&](int64_t bad, int64_t k) { s.fail_at(bad, 0, k); }, s.skip);
+  scatter_rows<T>(ctx, static_cast<T*>(s.y.data), {static_cast<const T*>(s.x.data), s.x.strides[s.axis], single},
+                  {static_cast<const T*>(s.source.data), s.source.strides[s.axis], false},
+                  make_buckets(ctx, positions, si, count, size, s.skip), size, n);
+  return true;
+}
+
+template <class Op, class T, class I>
+void scatter_typed(Context& ctx, const Args& args) {
+  // A negative number to skip means none: never an index that is skipped by mistake.
+  const int64_t skip = args.params[1] < 0 ? INT64_MIN : static_cast<int64_t>(args.params[1]);
+  const Scatter<T, I> s{args.in[0], args.in[1], args.in[2], args.out[0], axis_param(args.out[0], args.params[0]), skip};
+  CR_CHECK(s.index.rank == s.y.rank && s.source.rank == s.y.rank && s.x.rank == s.y.rank);
+  for (int32_t d = 0; d < s.y.rank; ++d) {
+    CR_CHECK(s.source.shape[d] == s.index.shape[d] && s.x.shape[d] == s.y.shape[d] && (d == s.axis || s.index.shape[d] <= s.y.shape[d]));
+  }
+  if constexpr (kAdds<Op>) {
+    if (scatter_by_rows(ctx, s)) return;
+  }
+  int64_t nearest = INT64_MAX;  // step from line to line
+  for (int32_t d = 0; d < s.y.rank; ++d) {
+    if (d != s.axis && s.index.shape[d] > 1 && s.y.strides[d] < nearest) nearest = s.y.strides[d];
+  }
+  const bool near = s.y.strides[s.axis] <= nearest,
+             fused = near && s.y.strides[s.axis] == 1 && s.size() <= kGrainElements && reaches_all(s);
+  if (!fused) copy_all<T>(ctx, s.y, s.x);
+  if (near) return scatter_near<Op>(ctx, s, !fused);
+  scatter_across<Op>(ctx, s);
 }
 
 template <class Op, class T>

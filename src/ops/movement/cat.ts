@@ -9,7 +9,9 @@ import { defineListOp } from '../op.js';
 import { narrow } from './slice.js';
 import { unsqueeze } from './squeeze.js';
 
-const copy = kernel('copy', [1, 1]);
+const forward = kernel('cat', [-1, 1], ['axis']);
+/** Operands of one command; a batch of commands holds 16384 words and an operand takes 20 at most. */
+const maxOperands = 700;
 
 interface CatAttrs {
   readonly axis: number;
@@ -20,11 +22,15 @@ export const catOp = defineListOp({
   name: 'cat',
   infer: (xs, { axis, name }: CatAttrs) => catSpec(name, xs, axis),
   forward: (xs, out, { axis }) => {
+    if (xs.length <= maxOperands) return forward(xs, [out], [axis]);
     const strides = contiguousStrides(out.shape);
     let offset = out.offset;
-    for (const x of xs) {
-      if (x.size > 0) copy([x], [new Handle(out.storage, out.dtype, x.shape, strides, offset)]);
-      offset += (x.shape[axis] ?? 0) * (strides[axis] ?? 0);
+    for (let begin = 0; begin < xs.length; begin += maxOperands) {
+      const part = xs.slice(begin, begin + maxOperands);
+      const length = part.reduce((n, x) => n + (x.shape[axis] ?? 0), 0);
+      const shape = out.shape.map((n, d) => (d === axis ? length : n));
+      forward(part, [new Handle(out.storage, out.dtype, shape, strides, offset)], [axis]);
+      offset += length * (strides[axis] ?? 0);
     }
   },
   vjp: (g, { axis }, specs) => {

@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import { cat, embedding, fromArray, gather, gradients, indexAdd, indexSelect, scatterAdd, type Tensor } from '../../src/index.js';
+import { random } from '../helpers/random.js';
+
+/** Numbers whose sums round, so that the order of additions shows. */
+function numbers(n: number, seed: string): Float32Array {
+  const draw = random(seed);
+  return Float32Array.from({ length: n }, () => draw.below(20001) / 997 - 10);
+}
+function positions(n: number, size: number, seed: string): number[] {
+  const draw = random(seed);
+  return Array.from({ length: n }, () => draw.below(size));
+}
+const asIndex = (list: readonly number[], shape: readonly number[], type: 'i32' | 'i64' = 'i64'): Tensor =>
+  fromArray(type === 'i64' ? BigInt64Array.from(list, BigInt) : Int32Array.from(list), shape);
+
+/** start, and row k of source added to row index[k], in order and in f32. */
+function added(start: Float32Array, source: Float32Array, index: readonly number[], width: number, skip = -1): Float32Array {
+  const y = start.slice();
+  index.forEach((row, k) => {
+    if (row === skip) return;
+    for (let i = 0; i < width; i++) y[row * width + i] = Math.fround((y[row * width + i] ?? NaN) + (source[k * width + i] ?? NaN));
+  });
+  return y;
+}
+function rowsOf(table: Float32Array, index: readonly number[], width: number): Float32Array {
+  const y = new Float32Array(index.length * width);
+  index.forEach((row, k) => y.set(table.subarray(row * width, (row + 1) * width), k * width));
+  return y;
+}
+
+/** Bit by bit, and quickly: arrays here have millions of elements. */
+function expectSame(actual: ArrayLike<number | bigint> | undefined, wanted: Float32Array): void {
+  const values = Float32Array.from(actual ?? [], Number);
+  expect(values.length).toBe(wanted.length);
+  expect(values.findIndex((v, i) => !Object.is(v, wanted[i]))).toBe(-1);
+}
+
+// [rows of the table, their width, rows taken]: around the widths of vectors, of what is sent past the caches (16 MB) and of what one row adds at once (32).
+const tables: [number, number, number][] = [
+  [7, 15, 20],
+  [7, 16, 20],
+  [5, 17, 300],
+  [1, 64, 70],
+  [300, 65, 1000],
+  [3, 127, 0],
+  [65_537, 64, 1000],
+  [60_001, 73, 2000],
+  [4099, 1024, 5000],
+];
+
+describe('rows by index', () => {
+  it.each(tables)('table [%i, %i], %i rows', (size, width, count) => {
+    const table = numbers(size * width, `table ${size}`);
+    const index = positions(count, size, `index ${size}`);
+    const seed = numbers(count * width, `seed ${size}`);
+    const weight = fromArray(table, [size, width]);
+    weight.requiresGrad = true;
+    for (const skip of [-1, 0]) {
+      const y = embedding(asIndex(index, [count]), weight, skip < 0 ? {} : { paddingIdx: skip });
+      expectSame(y.dataSync(), rowsOf(table, index, width));
+      const [g] = gradients([y], [weight], { gradients: [fromArray(seed, [count, width])] });
+      expectSame(g?.dataSync(), added(new Float32Array(size * width), seed, index, width, skip));
+    }
+    const x = weight.detach();
+    const short = asIndex(index, [count], 'i32');
+    expectSame(indexSelect(x, 0, short).dataSync(), rowsOf(table, index, width));
+    expectSame(indexAdd(x, 0, short, fromArray(seed, [count, width])).dataSync(), added(table, seed, index, width));
+  });
+
+  it('adds rows of a middle axis', () => {
+    const [outer, size, width] = [3, 5, 33];
+    const x = numbers(outer * size * width, 'x');
+    const index = positions(9, size, 'index');
+    const source = numbers(outer * index.length * width, 'source');
+    const parts = Array.from({ length: outer }, (_, o) =>
+      added(
+        x.slice(o * size * width, (o + 1) * size * width),
+        source.subarray(o * index.length * width, (o + 1) * index.length * width),
+        index,
+        width,
+      ),
+    );
+    const y = indexAdd(
+      fromArray(x, [outer, size, width]),
+      1,
+      asIndex(index, [index.length]),
+      fromArray(source, [outer, index.length, width]),
+    );
+    expect([...y.dataSync()]).toEqual(parts.flatMap((part) => [...part]));
+  });
+
+  it('names the first index that is out of range, and touches nothing', () => {
+    const table = fromArray(numbers(100 * 32, 'table'), [100, 32]);
+    const index = positions(500, 100, 'index');
+    index[77] = 100;
+    index[400] = -1;
+    const message = /index 100 is out of range for axis 0 of size 100 \(element 77\)/;
+    expect(() => indexSelect(table, 0, asIndex(index, [500])).dataSync()).toThrow(message);
+    const source = fromArray(numbers(500 * 32, 'source'), [500, 32]);
+    expect(() => indexAdd(table, 0, asIndex(index, [500]), source).dataSync()).toThrow(message);
+  });
+});
+
+describe('elements by index', () => {
+  const widths = [1, 7, 8, 9, 15, 16, 17, 63, 64, 65, 130, 513];
+  it.each(widths)('%i on each line, i32 and i64', (n) => {
+    for (const type of ['i32', 'i64'] as const) {
+      for (const size of [1, 40, 1000]) {
+        const x = numbers(5 * size, 'x');
+        const index = positions(5 * n, size, `${n}`);
+        const source = numbers(5 * n, 'source');
+        const [xs, at] = [fromArray(x, [5, size]), asIndex(index, [5, n], type)];
+        const picked = index.map((k, i) => x[Math.floor(i / n) * size + k]);
+        expect([...gather(xs, 1, at).dataSync()]).toEqual(picked);
+        expect([...gather(xs.to('f64'), 1, at).dataSync()]).toEqual(picked);
+        const flat = index.map((k, i) => Math.floor(i / n) * size + k);
+        expect(scatterAdd(xs, 1, at, fromArray(source, [5, n])).dataSync()).toEqual(added(x, source, flat, 1));
+      }
+    }
+  });
+
+  it.each(['i32', 'i64'] as const)('finds a bad index in every lane, %s', (type) => {
+    const x = fromArray(numbers(2 * 50, 'x'), [2, 50]);
+    for (let where = 0; where < 35; where++) {
+      for (const bad of [-1, 50, 2 ** 31 - 1, -(2 ** 31)]) {
+        const index = positions(2 * 35, 50, 'index');
+        index[35 + where] = bad;
+        const message = `index ${bad} is out of range for axis 1 of size 50 (element ${35 + where})`;
+        const at = asIndex(index, [2, 35], type);
+        expect(() => gather(x, 1, at).dataSync()).toThrow(message);
+        expect(() => scatterAdd(x, 1, at, x.narrow(1, 0, 35)).dataSync()).toThrow(message);
+      }
+    }
+  });
+});
+
+describe('cat', () => {
+  it('joins more tensors than one command takes', () => {
+    const parts = Array.from({ length: 1501 }, (_, i) => fromArray(numbers(2 * (i % 3) * 4, `${i}`), [2, i % 3, 4]));
+    const flat = parts.map((part) => [...part.dataSync()]);
+    const rows = [0, 1].flatMap((half) => flat.flatMap((list) => list.slice((half * list.length) / 2, ((half + 1) * list.length) / 2)));
+    expect([...cat(parts, 1).dataSync()]).toEqual(rows);
+  });
+
+  it.each([1, 15, 16, 17, 700])('joins rows of %i with strided and transposed ones', (n) => {
+    const rows = 75;
+    const wide = fromArray(numbers(rows * (n + 3), 'wide'), [rows, n + 3]);
+    const turned = fromArray(numbers(n * rows, 'turned'), [n, rows]).transpose(0, 1);
+    const plain = fromArray(numbers(rows * n, 'plain'), [rows, n]);
+    for (const list of [
+      [plain, wide],
+      [wide.narrow(1, 2, n), plain],
+      [plain, turned, wide.narrow(1, 1, n)],
+    ]) {
+      for (const dtype of ['f32', 'f64', 'bf16', 'u8'] as const) {
+        const parts = list.map((x) => x.abs().to(dtype));
+        const expected = Array.from({ length: rows }, (_, r) => parts.flatMap((x) => [...x.select(0, r).to('f32').dataSync()])).flat();
+        expectSame(cat(parts, 1).to('f32').dataSync(), Float32Array.from(expected));
+      }
+    }
+  });
+});
