@@ -1,6 +1,6 @@
 #pragma once
 // exp, expm1, sigmoid, tanh. Accuracy is measured by test/long/math-accuracy.ts.
-#include "simd/poly.h"
+#include "simd/piecewise.h"
 
 namespace chainrule::CR_ISA {
 
@@ -41,23 +41,32 @@ inline constexpr double kExpLowest = kIsF32<V> ? -104.0 : -746.0;
 template <class V>
 inline constexpr double kExpHighest = kIsF32<V> ? 89.0 : 710.0;
 
+/// 2^n e^r.
+template <class V>
+CR_INLINE V exp_assemble(V r, V n) {
+  return times_power_of_two(num<V>(1) + fma(r * r, exp_series(r), r), n);
+}
 /// exp(x + low) for x within [kExpLowest, kExpHighest], |low| far below one unit in the last place of 1.
 template <class V>
 CR_INLINE V exp_within(V x, V low) {
-  const auto [rounded, n, reduced, unused] = exp_reduce(x);
-  const V r = reduced + low;
-  return times_power_of_two(num<V>(1) + fma(r * r, exp_series(r), r), n);
+  const auto [rounded, n, r, unused] = exp_reduce(x);
+  return exp_assemble(r + low, n);
+}
+template <class V>
+CR_INLINE V exp_within(V x) {
+  const auto [rounded, n, r, unused] = exp_reduce(x);
+  return exp_assemble(r, n);
 }
 /// e^x for x <= 0 (or NaN).
 template <class V>
 CR_INLINE V exp_not_positive(V x) {
-  return exp_within(at_least(x, num<V>(kExpLowest<V>)), V{});
+  return exp_within(at_least(x, num<V>(kExpLowest<V>)));
 }
 
 /// e^x. Max error 1 ULP. exp(-inf) = 0, exp(+inf) = inf, NaN stays NaN; results below the normal range are correctly denormal.
 template <class V>
 CR_INLINE V exp(V x) {
-  return exp_within(limit(x, kExpLowest<V>, kExpHighest<V>), V{});
+  return exp_within(limit(x, kExpLowest<V>, kExpHighest<V>));
 }
 
 /// q(r) of 2^r = 1 + r q(r) for |r| <= 1/2; relative error 2^-29 (f32), 2^-58 (f64).
@@ -95,9 +104,9 @@ CR_INLINE V expm1(V x) {
   return select<V>(abs(x) < num<V>(kIsF32<V> ? 0x1p-25 : 0x1p-54), x, y);
 }
 
-/// 1 / (1 + e^-x), computed from e^-|x| so that neither end loses digits. Max error 2 ULP.
+/// 1 / (1 + e^-x) from e^-|x|, so that neither end loses digits.
 template <class V>
-CR_INLINE V sigmoid(V x) {
+CR_INLINE V sigmoid_by_division(V x) {
   const V e = exp_not_positive(-abs(x));
   const auto negative = x < V{};
   const auto divisor = fast_two_sum(num<V>(1), e);
@@ -106,10 +115,28 @@ CR_INLINE V sigmoid(V x) {
   const V reciprocal = select<V>(negative, num<V>(1) - ratio, ratio);
   return fma(-ratio, reciprocal * divisor.low, ratio);
 }
-
-/// Hyperbolic tangent, from m = e^(2|x|) - 1: m / (m + 2) for small |x|, 1 - 2 / (m + 2) above. Max error 2 ULP. tanh(-0) = -0.
+/// The same by a table up to |x| = 17.4. Above, 1 is exact; below, e^x (1 - e^x) is, and such x are rare.
+CR_INLINE VF sigmoid_by_table(VF x) {
+  constexpr double kWidth = 1.125, kReach = 17.4;
+  const VF z = at_most(abs(x), num<VF>(kReach));
+  const VF low = piecewise(kSigmoidTable, nearest_interval(z, kWidth), z);
+  VF y = select<VF>(x < VF{}, low, num<VF>(1) - low);
+  if (__builtin_expect(any_below(x, num<VF>(-kReach)), 0)) {
+    const VF e = exp_not_positive(at_most(x, VF{}));
+    y = select<VF>(x < num<VF>(-kReach), fma(-e, e, e), y);
+  }
+  return y;
+}
+/// 1 / (1 + e^-x). Max error 2 ULP.
 template <class V>
-CR_INLINE V tanh(V x) {
+CR_INLINE V sigmoid(V x) {
+  if constexpr (kIsF32<V>) return sigmoid_by_table(x);
+  if constexpr (!kIsF32<V>) return sigmoid_by_division(x);
+}
+
+/// Hyperbolic tangent from m = e^(2|x|) - 1: m / (m + 2) for small |x|, 1 - 2 / (m + 2) above.
+template <class V>
+CR_INLINE V tanh_by_division(V x) {
   const V m = expm1(abs(x) + abs(x));
   const auto small = m < num<V>(2);  // |x| < 0.549
   const V divisor = m + num<V>(2);
@@ -117,6 +144,16 @@ CR_INLINE V tanh(V x) {
   // For small |x|, what the divisor lost in rounding, as a factor of the result; 1 / divisor is (1 - ratio) / 2 there.
   const V lost = (m - (divisor - num<V>(2))) * fma(ratio, num<V>(-0.5), num<V>(0.5));
   return copysign(select<V>(small, fma(-ratio, lost, ratio), num<V>(1) - ratio), x);
+}
+/// Hyperbolic tangent. Max error 2 ULP. tanh(-0) = -0.
+template <class V>
+CR_INLINE V tanh(V x) {
+  if constexpr (kIsF32<V>) {
+    const V z = at_most(abs(x), num<V>(9.1));  // 1 from here on
+    return copysign(piecewise(kTanhTable, shifted_interval(z), z), x);
+  } else {
+    return tanh_by_division(x);
+  }
 }
 
 }  // namespace chainrule::CR_ISA

@@ -35,4 +35,22 @@ CR_INLINE V zip_high(V a, V b) {
   return zip_half<1>(a, b, std::make_integer_sequence<int, sizeof(V) / sizeof(a[0])>{});
 }
 
+/// table[index mod 16] in every lane: tables that live in registers.
+CR_INLINE VF lookup16(const float (&table)[16], VI index) {
+#if defined(__AVX512F__)
+  return (VF)_mm512_maskz_permutexvar_ps(0xffff, (__m512i)index, (__m512)load(table));
+#elif defined(__AVX2__)
+  const VF low = (VF)_mm256_permutevar8x32_ps((__m256)load(table), (__m256i)index);
+  const VF high = (VF)_mm256_permutevar8x32_ps((__m256)load(table + 8), (__m256i)index);
+  return (VF)_mm256_blendv_ps((__m256)low, (__m256)high, (__m256)(index << 28));  // the sign bit chooses
+#elif defined(__aarch64__)
+  const VI bytes = (index & 15) * 0x04040404 + 0x03020100;
+  return (VF)vqtbl4q_u8(vld1q_u8_x4(reinterpret_cast<const uint8_t*>(table)), (uint8x16_t)bytes);
+#else
+  VF found;
+  for (int i = 0; i < kLanes<float>; ++i) found[i] = table[index[i] & 15];
+  return found;
+#endif
+}
+
 }  // namespace chainrule::CR_ISA

@@ -130,13 +130,6 @@ CR_INLINE void store(T* p, V v) {
   std::memcpy(p, &v, sizeof v);
 }
 #if defined(__AVX2__) && !defined(__AVX512F__)
-/// -1 in the first n lanes.
-CR_INLINE __m256i first_lanes_32(int64_t n) {
-  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-}
-CR_INLINE __m256i first_lanes_64(int64_t n) { return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3)); }
-#endif
-#if defined(__AVX2__) && !defined(__AVX512F__)
 /// -1 in the first n lanes of 4 or 8 bytes.
 template <int Size>
 CR_INLINE __m256i first_lanes(int64_t n) {
@@ -255,6 +248,15 @@ CR_INLINE bool any(M m) {
   return vmaxvq_u32((uint32x4_t)m) != 0;
 #else
   return _mm_testz_si128((__m128i)m, (__m128i)m) == 0;
+#endif
+}
+
+/// Whether any lane of x is below `bound`.
+CR_INLINE bool any_below(VF x, VF bound) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask((__m512)x, (__m512)bound, _CMP_LT_OQ) != 0;
+#else
+  return any(x < bound);
 #endif
 }
 

@@ -10,11 +10,11 @@ struct GeluTanh {
   static constexpr double kScale = 1.59576912160573071176, kCubic = 0.044715;  // 2 sqrt(2 / pi)
   template <class V>
   CR_INLINE V gate(V x) {
-    return sigmoid(num<V>(kScale) * (x * fma(num<V>(kCubic) * x, x, num<V>(1))));
+    return sigmoid(x * fma(x * x, num<V>(kScale * kCubic), num<V>(kScale)));
   }
   template <class V>
   CR_INLINE V f(V x) {
-    const V b = x < num<V>(-50) ? num<V>(-50) : x;
+    const V b = at_least(x, num<V>(-50));
     return b * gate(b);
   }
   /// s + x s (1 - s) d(2u)/dx, s = sigmoid(2u).

@@ -8,7 +8,7 @@ namespace chainrule::CR_ISA {
 struct Silu {
   template <class V>
   CR_INLINE V f(V x) {
-    const V b = x < num<V>(-1000) ? num<V>(-1000) : x;
+    const V b = at_least(x, num<V>(-1000));
     return b * sigmoid(b);
   }
   /// s + x s (1 - s).
