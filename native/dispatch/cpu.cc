@@ -6,6 +6,9 @@
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <cpuid.h>
+#elif defined(__linux__) && defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 namespace chainrule {
@@ -56,7 +59,17 @@ bool has_byte_dot(Isa isa) {
 #else
 
 Isa supported() { return Isa::neon; }
-bool has_byte_dot(Isa) { return false; }
+
+/// Optional in Armv8.2; every Mac with an ARM processor has it.
+bool has_byte_dot(Isa) {
+#if defined(__APPLE__)
+  return true;
+#elif defined(__linux__)
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#else
+  return false;
+#endif
+}
 
 #endif
 

@@ -10,7 +10,7 @@ enum class Isa : uint8_t { baseline = 0, avx2 = 1, avx512 = 2, neon = 3 };
 
 /// Instructions that some processors of a level have and others have not. A kernel that needs one takes the place of the plain one where
 /// the processor has it.
-enum class Feature : uint8_t { none = 0, byte_dot = 1 };  // byte_dot: AVX512-VNNI at the AVX-512 level, AVX-VNNI at AVX2
+enum class Feature : uint8_t { none = 0, byte_dot = 1 };  // byte_dot: AVX512-VNNI at the AVX-512 level, AVX-VNNI at AVX2, dotprod at NEON
 
 using KernelFn = void (*)(Context& ctx, const Args& args);
 

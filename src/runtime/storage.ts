@@ -19,12 +19,37 @@ export class Storage {
   lastWrite = 0;
   /** Slot of its weak reference, or -1 while scopes alone own it. */
   slot = -1;
+  /** A copy in another layout that an op keeps as long as this memory lives: see keepCopy. */
+  copy: Copy | null = null;
 
   constructor(acquired: Acquired, bytes: number) {
     this.block = acquired.block;
     this.sizeClass = acquired.sizeClass;
     this.bytes = bytes;
   }
+}
+
+interface Copy {
+  readonly storage: Storage;
+  /** What was copied and how. */
+  readonly key: string;
+  /** Of the original when it was copied. */
+  readonly version: number;
+}
+
+/**
+ * The copy of `storage` that `key` describes, made by `fill` in `bytes` of new memory unless one is there and the original was not changed since. It is
+ * released with the original; there is one at a time.
+ */
+export function keepCopy(storage: Storage, key: string, bytes: number, fill: (copy: Storage) => void): Storage {
+  const known = storage.copy;
+  if (known !== null && known.key === key && known.version === storage.version) return known.storage;
+  if (known !== null) drop(known.storage);
+  const copy = allocate(bytes);
+  track(copy);
+  storage.copy = { storage: copy, key, version: storage.version };
+  fill(copy);
+  return copy;
 }
 
 /** New memory, with one reference. Contents are whatever was there. */
@@ -47,6 +72,8 @@ export function drop(storage: Storage): void {
     trackedBytesChanged(-storage.bytes);
   }
   recycle(storage.block, storage.sizeClass);
+  if (storage.copy !== null) drop(storage.copy.storage);
+  storage.copy = null;
 }
 
 /** Lets the storage be freed when it becomes unreachable, however it is dropped. */

@@ -133,6 +133,30 @@ describe('quantizedLinear', () => {
     );
   });
 
+  it('keeps the packed weight, packs again what was changed in place, and lets go with the weight', () => {
+    const before = engine.stats();
+    const [x, w, scale] = [
+      fromArray(new Float32Array(6 * 40).fill(127), [6, 40]),
+      fromArray(new Int8Array(9 * 40).fill(3), [9, 40]),
+      zeros([9]).add(1),
+    ];
+    const sums = (): number[] => [...new Set(scope(() => arrayOf(quantizedLinear(x, w, scale))))];
+    expect(sums()).toEqual([127 * 40 * 3]);
+    const held = engine.stats().liveBytes;
+    expect(sums()).toEqual([127 * 40 * 3]);
+    expect(engine.stats().liveBytes).toBe(held);
+    w.setData(new Int8Array(9 * 40).fill(-2));
+    expect(sums()).toEqual([127 * 40 * -2]);
+    const part = w.slice([
+      [0, 5],
+      [0, 40],
+    ]);
+    expect(arrayOf(quantizedLinear(x, part, zeros([5]).add(1))).length).toBe(30);
+    expect(sums()).toEqual([127 * 40 * -2]);
+    for (const t of [x, w, scale, part]) t.dispose();
+    expect(engine.stats().liveBytes).toBeLessThan(before.liveBytes + 9 * 40);
+  });
+
   it('says that it has no gradient', () => {
     const x = tensor([[1, 2]], { requiresGrad: true });
     const y = quantizedLinear(x, fromArray(new Int8Array([1, 2]), [1, 2]), tensor([1]));

@@ -1,7 +1,9 @@
 import { formatShape, formatSpec, type Shape, type Spec } from '../../core/shape.js';
 import { DTypeError, ShapeError } from '../../errors.js';
+import { Handle } from '../../runtime/handle.js';
 import { kernel } from '../../runtime/kernel.js';
 import { scope } from '../../runtime/scope.js';
+import { keepCopy, type Storage } from '../../runtime/storage.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { checkTensor } from '../elementwise/unary.js';
 import { contiguous } from '../movement/contiguous.js';
@@ -9,6 +11,23 @@ import { apply, defineOp } from '../op.js';
 import { asRows } from './quantize.js';
 
 const forward = kernel('quantized_linear', [-1, 1]);
+const pack = kernel('quantized_pack', [1, 1]);
+
+/** Up to so many rows of x, the kernel reads weights where they lie. */
+const fewRows = 4;
+
+/**
+ * The weight in the order in which the kernel's tiles read it, for x of many rows: made once and kept with the weight's memory. Panels of up to 32 columns, k
+ * in fours; which instruction set packs is the addon's affair, the room suffices for all.
+ */
+function packed(x: Handle, weight: Tensor): Handle {
+  const { storage, shape, strides, offset } = weight;
+  const [n = 0, k = 0] = shape;
+  if ((x.shape[0] ?? 0) <= fewRows) return weight;
+  const bytes = Math.ceil(n / 32) * 32 * Math.ceil(k / 4) * 4;
+  const handle = (copy: Storage): Handle => new Handle(copy, 'i8', [bytes], [1], 0);
+  return handle(keepCopy(storage, `panels ${shape.join()} ${strides.join()} ${offset}`, bytes, (copy) => pack([weight], [handle(copy)])));
+}
 
 /** Sums of products of 127 by 128 stay below 2^31 up to here. */
 const maxFeatures = 1 << 17;
@@ -20,7 +39,10 @@ export const quantizedLinearOp = defineOp({
     channel('bias', bias, weight);
     return quantizedSpec(x, weight, scale);
   },
-  forward: ({ x, weight, scale, bias }, out) => forward([asRows(x), weight, scale, bias], [asRows(out)]),
+  forward: ({ x, weight, scale, bias }, out) => {
+    const rows = asRows(x);
+    forward([rows, weight, packed(rows, weight), scale, bias], [asRows(out)]);
+  },
   saves: [],
   vjp: null,
 });
@@ -29,7 +51,10 @@ export const quantizedLinearNoBiasOp = defineOp({
   name: 'quantizedLinearNoBias',
   inputs: ['x', 'weight', 'scale'],
   infer: ({ x, weight, scale }) => quantizedSpec(x, weight, scale),
-  forward: ({ x, weight, scale }, out) => forward([asRows(x), weight, scale], [asRows(out)]),
+  forward: ({ x, weight, scale }, out) => {
+    const rows = asRows(x);
+    forward([rows, weight, packed(rows, weight), scale], [asRows(out)]);
+  },
   saves: [],
   vjp: null,
 });
@@ -62,7 +87,8 @@ function channel(name: string, t: Spec, weight: { readonly shape: Shape }): void
  * y = (q . weight) (max |x| / 127) scale + bias with the sum in 32-bit integers, exactly. Weight and scale come from quantize(). x [..., in] f32,
  * weight [out, in] i8, scale [out] f32, bias [out] f32 -> [..., out] f32. Of each product, at most half a step of x and of the weight are lost. A row of x with
  * NaN or infinity gives NaN. Not differentiable: for inference. Throws ShapeError (also for in > 2^17), DTypeError. O(m n k), memory-bound for few rows: int8
- * weights are a quarter of the traffic.
+ * weights are a quarter of the traffic. With more than 4 rows, a second copy of the weight, in the order of the products, is made once and kept while the weight
+ * lives.
  */
 export function quantizedLinear(x: Tensor, weight: Tensor, scale: Tensor, bias?: Tensor | null): Tensor {
   checkTensor('quantizedLinear', x);

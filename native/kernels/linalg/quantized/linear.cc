@@ -14,13 +14,12 @@ constexpr int64_t kUnitBytes = int64_t{1} << 17;  // of weights, per unit of wor
 constexpr int64_t kUnitProducts = int64_t{1} << 22;
 constexpr int64_t kMaxParts = 16;
 constexpr int64_t kGroupBytes = int64_t{1} << 18;
+constexpr int64_t kPackBytes = int64_t{1} << 16;  // per unit of packing
 
-CR_INLINE int64_t quads_of(int64_t k) { return (k + kQuad - 1) / kQuad; }
-
-/// Panels that are packed together: a fraction of L2.
+/// Panels that a sliver of x meets one after the other: a fraction of L2.
 template <class Dot>
 CR_INLINE int64_t group_of(int64_t k) {
-  const int64_t fit = kGroupBytes / (kByteCols<Dot> * kQuad * quads_of(k) + 1);
+  const int64_t fit = kGroupBytes / (panel_bytes<Dot>(k) + 1);
   return fit < 1 ? 1 : fit < 8 ? fit : 8;
 }
 
@@ -30,6 +29,7 @@ struct Problem {
   RowScale* rows;
   const int8_t* w;
   int64_t w_row;
+  const int8_t* panels;  // w again, packed, unless rows are few
   const float* scale;
   int64_t scale_stride;
   const float* bias;  // or nullptr
@@ -102,26 +102,21 @@ CR_INLINE void prefetch_tile(const Problem& p, int64_t i, int64_t rows, int64_t 
   }
 }
 
-/// Rows [row_begin, row_end) of x by panels [first, last) of the weights, each packed once. A sliver of x meets a group of panels at a
-/// time: it is in L1 for all of them, and what it writes lies together.
+/// Rows [row_begin, row_end) of x by panels [first, last) of the weights. A sliver of x meets a group of panels at a time: it is in L1 for
+/// all of them, and what it writes lies together.
 template <class Dot>
-void multiply_panels(const Problem& p, int64_t row_begin, int64_t row_end, int64_t first, int64_t last, int32_t* buffer) {
+void multiply_panels(const Problem& p, int64_t row_begin, int64_t row_end, int64_t first, int64_t last) {
   constexpr int64_t width = kByteCols<Dot>;
   alignas(64) int32_t sums[Dot::kRows * width];
-  const int64_t quads = quads_of(p.k), slivers = (row_end - row_begin + Dot::kRows - 1) / Dot::kRows, group = group_of<Dot>(p.k);
+  const int64_t slivers = (row_end - row_begin + Dot::kRows - 1) / Dot::kRows, group = group_of<Dot>(p.k);
   for (int64_t begin = first; begin < last; begin += group) {
     const int64_t end = last - begin < group ? last : begin + group;
-    const auto columns = [&](int64_t panel) { return p.n - panel * width < width ? p.n - panel * width : width; };
-    for (int64_t panel = begin; panel < end; ++panel) {
-      pack_bytes<Dot>(p.w + panel * width * p.w_row, p.w_row, columns(panel), p.k, buffer + (panel - begin) * quads * width);
-    }
     for (int64_t s = 0; s < slivers; ++s) {  // of nearly equal height
       const int64_t i = row_begin + s * (row_end - row_begin) / slivers, next = row_begin + (s + 1) * (row_end - row_begin) / slivers;
       for (int64_t panel = begin; panel < end; ++panel) {
-        const int64_t j = panel * width, cols = columns(panel);
+        const int64_t j = panel * width, cols = p.n - j < width ? p.n - j : width;
         prefetch_tile(p, i, next - i, j, cols);
-        multiply_byte_tile<Dot>(next - i, p.x + i * p.ld, p.ld, reinterpret_cast<const int8_t*>(buffer + (panel - begin) * quads * width),
-                                quads, sums);
+        multiply_byte_tile<Dot>(next - i, p.x + i * p.ld, p.ld, p.panels + panel * panel_bytes<Dot>(p.k), quads_of(p.k), sums);
         for (int64_t r = 0; r < next - i; ++r) finish_row(p, Dot::kBias, sums + r * width, i + r, j, cols);
       }
     }
@@ -134,24 +129,39 @@ void multiply(Context& ctx, const Problem& p) {
     const int64_t grain = (1 + kUnitBytes / (p.k + 1) / kWRows) * kWRows;
     return parallel_range(ctx, p.n, grain, [&](int64_t begin, int64_t end) { multiply_few<Dot>(p, begin, end); });
   }
-  const int64_t panels = (p.n + kByteCols<Dot> - 1) / kByteCols<Dot>, slivers = (p.m + Dot::kRows - 1) / Dot::kRows;
+  const int64_t panels = panel_count<Dot>(p.n), slivers = (p.m + Dot::kRows - 1) / Dot::kRows;
   const int64_t work = p.m * p.n * p.k / kUnitProducts + 1, want = work < kMaxParts ? work : kMaxParts;
   const int64_t col_parts = want < panels ? want : panels;
-  // Each part of the rows packs its panels again: eight slivers at least pay for that.
-  const int64_t left = (want + col_parts - 1) / col_parts, row_parts = left < 1 + slivers / 8 ? left : 1 + slivers / 8;
-  parallel_units(ctx, col_parts * row_parts, [&](int64_t unit, int worker) {
+  const int64_t left = (want + col_parts - 1) / col_parts, row_parts = left < slivers ? left : slivers;
+  parallel_units(ctx, col_parts * row_parts, [&](int64_t unit, int) {
     const int64_t col = unit / row_parts, row = unit % row_parts;
-    int32_t* buffer = worker_scratch<int32_t>(ctx, worker, group_of<Dot>(p.k) * quads_of(p.k) * kByteCols<Dot>);
-    multiply_panels<Dot>(p, row * p.m / row_parts, (row + 1) * p.m / row_parts, col * panels / col_parts, (col + 1) * panels / col_parts,
-                         buffer);
+    multiply_panels<Dot>(p, row * p.m / row_parts, (row + 1) * p.m / row_parts, col * panels / col_parts, (col + 1) * panels / col_parts);
   });
 }
 
-/// x [m, k] f32, weight [n, k] int8, scale [n], bias [n] or none -> y [m, n].
+/// weight [n, k] -> panels [..]: every form of one instruction set has the same.
+void quantized_pack(Context& ctx, const Args& args) {
+  using Dot = PlainDot;
+  const TensorView &w = args.in[0], &panels = args.out[0];
+  CR_CHECK(w.rank == 2 && panels.rank == 1 && panels.strides[0] == 1);
+  const int64_t n = w.shape[0], k = w.shape[1], count = panel_count<Dot>(n), bytes = panel_bytes<Dot>(k);
+  CR_CHECK((k <= 1 || w.strides[1] == 1) && panels.shape[0] >= count * bytes);
+  const int64_t grain = 1 + kPackBytes / (bytes + 1);
+  parallel_range(ctx, count, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t panel = begin; panel < end; ++panel) {
+      const int64_t j = panel * kByteCols<Dot>, cols = n - j < kByteCols<Dot> ? n - j : kByteCols<Dot>;
+      pack_bytes<Dot>(static_cast<const int8_t*>(w.data) + j * w.strides[0], w.strides[0], cols, k,
+                      static_cast<int32_t*>(panels.data) + panel * bytes / kQuad);
+    }
+  });
+}
+
+/// x [m, k] f32, weight [n, k] int8, the same in panels (anything when rows are few), scale [n], bias [n] or none -> y [m, n].
 template <class Dot>
 void quantized_linear(Context& ctx, const Args& args) {
-  CR_CHECK(args.ins == 3 || args.ins == 4);
-  const TensorView &x = args.in[0], &w = args.in[1], &scale = args.in[2], &y = args.out[0];
+  static_assert(kByteCols<Dot> == kByteCols<PlainDot>);
+  CR_CHECK(args.ins == 4 || args.ins == 5);
+  const TensorView &x = args.in[0], &w = args.in[1], &panels = args.in[2], &scale = args.in[3], &y = args.out[0];
   CR_CHECK(x.rank == 2 && w.rank == 2 && scale.rank == 1 && y.rank == 2);
   Problem p;
   p.m = x.shape[0];
@@ -162,16 +172,20 @@ void quantized_linear(Context& ctx, const Args& args) {
   CR_CHECK(p.k <= int64_t{1} << 17);  // 127 * 128 * k stays below 2^31
   p.bias = nullptr;
   p.bias_stride = 1;
-  if (args.ins == 4) {
-    CR_CHECK(args.in[3].rank == 1 && args.in[3].shape[0] == p.n);
-    p.bias = static_cast<const float*>(args.in[3].data);
-    p.bias_stride = args.in[3].strides[0];
+  if (args.ins == 5) {
+    CR_CHECK(args.in[4].rank == 1 && args.in[4].shape[0] == p.n);
+    p.bias = static_cast<const float*>(args.in[4].data);
+    p.bias_stride = args.in[4].strides[0];
   }
   p.ld = padded(p.k);
   p.x = scratch<int8_t>(ctx, p.m * p.ld);
   p.rows = scratch<RowScale>(ctx, p.m);
   p.w = static_cast<const int8_t*>(w.data);
   p.w_row = w.strides[0];
+  p.panels = static_cast<const int8_t*>(panels.data);
+  if (p.m > kFewRows) {
+    CR_CHECK(panels.rank == 1 && panels.strides[0] == 1 && panels.shape[0] >= panel_count<Dot>(p.n) * panel_bytes<Dot>(p.k));
+  }
   p.scale = static_cast<const float*>(scale.data);
   p.scale_stride = scale.strides[0];
   p.y = static_cast<float*>(y.data);
@@ -187,10 +201,11 @@ void quantized_linear(Context& ctx, const Args& args) {
 
 }  // namespace
 
-CR_REGISTER(quantized_linear, (kernel_set(Registration{"quantized_linear", DType::f32, kIsa, "TsT~>T", "", &quantized_linear<PlainDot>})));
-#if defined(__AVX2__)
+CR_REGISTER(quantized_pack, (kernel_set(Registration{"quantized_pack", DType::i8, kIsa, "s>s", "", &quantized_pack})));
+CR_REGISTER(quantized_linear, (kernel_set(Registration{"quantized_linear", DType::f32, kIsa, "TssT~>T", "", &quantized_linear<PlainDot>})));
+#if defined(__AVX2__) || defined(__aarch64__)
 CR_REGISTER(quantized_linear_dot,
-            (kernel_set(Registration{"quantized_linear", DType::f32, kIsa, "TsT~>T", "", &quantized_linear<ByteDot>, Feature::byte_dot})));
+            (kernel_set(Registration{"quantized_linear", DType::f32, kIsa, "TssT~>T", "", &quantized_linear<ByteDot>, Feature::byte_dot})));
 #endif
 
 }  // namespace chainrule::CR_ISA

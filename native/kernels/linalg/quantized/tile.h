@@ -13,6 +13,18 @@ inline constexpr int64_t kQuad = 4;  // bytes of k in one 32-bit lane
 template <class Dot>
 inline constexpr int64_t kByteCols = Dot::kVecs* kLanes<int32_t>;
 
+CR_INLINE int64_t quads_of(int64_t k) { return (k + kQuad - 1) / kQuad; }
+
+/// Packed weights: panels of kByteCols columns, the last filled up with zeros.
+template <class Dot>
+CR_INLINE int64_t panel_count(int64_t n) {
+  return (n + kByteCols<Dot> - 1) / kByteCols<Dot>;
+}
+template <class Dot>
+CR_INLINE int64_t panel_bytes(int64_t k) {
+  return quads_of(k) * kQuad * kByteCols<Dot>;
+}
+
 /// Quads of k in rows padded to whole vectors.
 CR_INLINE int64_t padded(int64_t k) { return (k + 63) / 64 * 64; }
 
