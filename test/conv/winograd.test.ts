@@ -69,6 +69,10 @@ test('images cut by rows and columns, batches by images, for 1 and 3 threads', (
   }
 });
 
+test('no images give a gradient of zeros', () => {
+  expect(compareWithLoops(new Integers(26), problem({ images: 0, channels: 16, outs: 16, height: 6, width: 6 }), 'f32')).toBe('');
+});
+
 test('random sizes', () => {
   const draw = new Integers(25);
   for (let i = 0; i < 100; i++) {

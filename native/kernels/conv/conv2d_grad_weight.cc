@@ -1,6 +1,7 @@
 #include "kernels/conv/lanes_tile.h"
 #include "kernels/conv/pointwise.h"
 #include "kernels/conv/tiles.h"
+#include "kernels/conv/winograd.h"
 
 namespace chainrule::CR_ISA {
 
@@ -233,6 +234,10 @@ void conv2d_grad_weight(Context& ctx, const Args& args) {
   const TensorView &gy = args.in[0], &x = args.in[1], &gw = args.out[0];
   const ConvShape s = conv_shape(x, gw, gy, args.params);
   const int64_t m = s.in_channels * s.h.taps * s.w.taps, pixels = s.h.out * s.w.out, work = s.out_channels * m * pixels;
+  const int64_t row = ceil_div(s.out_channels, kLanes<T>) * kLanes<T>;
+  if constexpr (sizeof(T) == 4) {
+    if (winograd_pays(s, s.h.out, s.w.out)) return write_weights(s, winograd_grad_weight(ctx, s, gy, x, row), row, gw);
+  }
   // The way, and with it the order of sums, is chosen by shape alone. Planes with gaps take the taps' way to the same sums as points.
   const bool pointwise = is_pointwise(s.h) && is_pointwise(s.w) && m > 1;
   const bool points = pointwise && has_flat_planes(x) && has_flat_planes(gy);
@@ -249,7 +254,7 @@ void conv2d_grad_weight(Context& ctx, const Args& args) {
   const int64_t wanted = s.batch * work / (2 * kUnitWork) + 1;
   const int64_t slices = max_of(1, min_of(count, min_of(wanted, kMaxSlices)));
 
-  const int64_t row = ceil_div(s.out_channels, kLanes<T>) * kLanes<T>, part = m * row;
+  const int64_t part = m * row;
   T* parts = scratch<T>(ctx, slices * s.groups * part);
   const int64_t each = windows.images_each * windows.rows_each * s.w.out;
   int64_t* taps = scratch<int64_t>(ctx, by_lanes ? m : each);

@@ -20,7 +20,7 @@ namespace chainrule::CR_ISA {
 /// Whether the method is used; by shape alone. `from`, `to`: channels that are summed over and channels of the result; h, w: of the result.
 CR_INLINE bool winograd_pays(const ConvShape& s, int64_t h, int64_t w) {
   const auto fits = [](const ConvAxis& a) { return a.taps == 3 && a.stride == 1 && a.dilation == 1 && a.pad <= 2; };
-  if (!fits(s.h) || !fits(s.w) || s.groups != 1) return false;
+  if (!fits(s.h) || !fits(s.w) || s.groups != 1 || s.batch == 0) return false;
   const int64_t points = 16 * ceil_div(h, 2) * ceil_div(w, 2);
   return s.in_channels >= 16 && s.out_channels >= 16 && points * 4 <= h * w * 9 * 3;
 }
