@@ -30,6 +30,7 @@ export {
   type GradcheckReport,
   type TensorFunction,
 } from './autograd/gradcheck.js';
+export { checkpoint } from './autograd/checkpoint.js';
 export { customGrad, type CustomVjp } from './autograd/custom.js';
 export { hessian, hvp, jacobian, jvp } from './autograd/functional.js';
 export { grad, gradients, valueAndGrad, vjp, type GradientsOptions } from './autograd/grad.js';

@@ -14,6 +14,8 @@ export interface WalkOptions {
   readonly retainGraph: boolean;
   /** Record the backward pass itself, for higher order. */
   readonly createGraph: boolean;
+  /** Nodes up to this id are not entered: to the walk they are places where a gradient may be wanted, no more. */
+  readonly after?: number;
 }
 
 /** A place where a gradient is wanted: a leaf, or one output of a node. */
@@ -74,7 +76,7 @@ export function walk(
   return withRecording(options.createGraph, () =>
     scope(() => {
       const wanted = new Set<Node | Tensor>(targets?.map((t) => t.source));
-      const order = reachable(outputs, targets === null ? null : wanted);
+      const order = reachable(outputs, targets === null ? null : wanted, options.after ?? 0);
       const cotangents = new Cotangents();
       const captured = new Map<Node, (Tensor | null)[]>();
       outputs.forEach((t, i) => {
@@ -100,6 +102,7 @@ export function walk(
       const given = new Set<Tensor>();
       return targets.map(({ source, index }) => {
         if (source instanceof Tensor && !taken.has(source)) taken.set(source, cotangents.take(source, 0));
+        if (source instanceof Node && !captured.has(source)) captured.set(source, cotangents.takeAll(source));
         const g = source instanceof Node ? captured.get(source)?.[index] : taken.get(source);
         if (g === null || g === undefined) return null;
         // A target named twice gets a handle of its own each time.
@@ -118,7 +121,7 @@ interface Order extends Iterable<Node> {
 }
 
 /** Everything reachable from `outputs`, newest node first, with what lies on a way to a wanted place (null: everything is wanted). Iterative: graphs are deep. */
-function reachable(outputs: readonly Tensor[], wanted: ReadonlySet<Node | Tensor> | null): Order {
+function reachable(outputs: readonly Tensor[], wanted: ReadonlySet<Node | Tensor> | null, after: number): Order {
   const seen = new Set<Node | Tensor>();
   const nodes: Node[] = [];
   const leaves: Tensor[] = [];
@@ -128,7 +131,7 @@ function reachable(outputs: readonly Tensor[], wanted: ReadonlySet<Node | Tensor
     if (source === null || seen.has(source)) continue;
     seen.add(source);
     if (source instanceof Tensor) leaves.push(source);
-    else {
+    else if (source.id > after) {
       nodes.push(source);
       for (const parent of source.parents) if (parent !== null && !seen.has(parent)) stack.push(parent);
     }
@@ -194,7 +197,7 @@ function shareGradient(g: Tensor): Tensor {
 }
 
 /** Releases what a node saved. */
-function consume(node: Node): void {
+export function consume(node: Node): void {
   if (node.saved === null) return;
   for (const { storage } of node.saved) drop(storage);
   node.saved = null;

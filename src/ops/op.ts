@@ -301,11 +301,12 @@ export function sourceOf(t: Tensor): Node | Tensor | null {
   return t.node ?? t.leaf ?? (t.requiresGrad ? t : null);
 }
 
-function specOf(t: Tensor): Spec {
+export function specOf(t: Tensor): Spec {
   return { shape: t.shape, dtype: t.dtype };
 }
 
-function save(t: Tensor): SavedTensor {
+/** A claim on t, for a node. */
+export function save(t: Tensor): SavedTensor {
   t.storage.refs++;
   const { storage, dtype, shape, strides, offset } = t;
   return { storage, dtype, shape, strides, offset, version: storage.version, source: sourceOf(t), index: t.nodeIndex };

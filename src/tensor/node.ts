@@ -36,6 +36,11 @@ export interface SavedTensor {
 
 let nodes = 0;
 
+/** The id of the newest node: later ones have larger ids. */
+export function newestNode(): number {
+  return nodes;
+}
+
 /** One recorded op: parents, saved tensors and the rule. It never holds its own outputs, so there is no cycle. */
 export class Node {
   /** Grows with creation: parents always have smaller ids. */
