@@ -56,19 +56,66 @@ CR_INLINE void transpose_pieces(const typename VecType<float, 4 * N>::type* r, t
   to[2] = bitcast<F>(zip_pieces_of<double, 0, N / 2>(c, d));
   to[3] = bitcast<F>(zip_pieces_of<double, 1, N / 2>(c, d));
 }
+template <int N>
+CR_INLINE void transpose_pieces(const typename VecType<double, 8 * N>::type* r, typename VecType<double, 8 * N>::type* to) {
+  to[0] = zip_pieces_of<double, 0, N>(r[0], r[1]);
+  to[1] = zip_pieces_of<double, 1, N>(r[0], r[1]);
+}
 
 /// A column of N rows for each of kSide<T> columns: to[k][j] = from[j * stride + k].
 template <int N>
 CR_INLINE void load_transposed(const float* from, int64_t stride, typename VecType<float, 4 * N>::type* to) {
   typename VecType<float, 4 * N>::type r[4];
+#pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) r[i] = load_pieces<float, N>(from + i * stride, 4 * stride);
   transpose_pieces<N>(r, to);
 }
 template <int N>
 CR_INLINE void load_transposed(const double* from, int64_t stride, typename VecType<double, 8 * N>::type* to) {
-  const auto a = load_pieces<double, N>(from, 2 * stride), b = load_pieces<double, N>(from + stride, 2 * stride);
-  to[0] = zip_pieces_of<double, 0, N>(a, b);
-  to[1] = zip_pieces_of<double, 1, N>(a, b);
+  const typename VecType<double, 8 * N>::type r[2] = {load_pieces<double, N>(from, 2 * stride),
+                                                      load_pieces<double, N>(from + stride, 2 * stride)};
+  transpose_pieces<N>(r, to);
+}
+
+/// Piece `Piece` of v[0], v[step], v[2 step] and so on, as many as a vector has.
+template <class T, int Piece, class V, int... I>
+CR_INLINE V gather_pieces(const V* v, int64_t step, std::integer_sequence<int, I...>) {
+  constexpr int side = kSide<T>, lanes = static_cast<int>(sizeof...(I)), groups = lanes / side;
+  if constexpr (groups == 1) {
+    return v[0];
+  } else if constexpr (groups == 2) {
+    return __builtin_shufflevector(v[0], v[step], (I / side * lanes + Piece * side + I % side)...);
+  } else {
+    constexpr int half = lanes / 2;  // two pieces of v[0], then two of v[step]: the first of each is wanted
+    const V low = __builtin_shufflevector(v[0], v[step], (I / half * lanes + Piece / 2 * half + I % half)...);
+    const V high = __builtin_shufflevector(v[2 * step], v[3 * step], (I / half * lanes + Piece / 2 * half + I % half)...);
+    return __builtin_shufflevector(low, high, (I / half * lanes + I % half / side * half + Piece % 2 * side + I % side)...);
+  }
+}
+template <class T, int Piece = 0>
+CR_INLINE void exchange_pieces(const Vec<T>* v, Vec<T>* to) {
+  constexpr int side = kSide<T>, lanes = kLanes<T>;
+#pragma GCC unroll 4
+  for (int j = 0; j < side; ++j) to[Piece * side + j] = gather_pieces<T, Piece>(v + j, side, std::make_integer_sequence<int, lanes>{});
+  if constexpr ((Piece + 1) * side < lanes) exchange_pieces<T, Piece + 1>(v, to);
+}
+
+/// A square of registers: to[k][j] = element k of the vector at from + j * stride. Each row is read once, whole: where rows compete for the
+/// same cache sets that counts for more than the shuffles it costs.
+template <class T, class W>
+CR_INLINE void load_square(const W* from, int64_t stride, Vec<T>* to) {
+  constexpr int side = kSide<T>, lanes = kLanes<T>;
+  Vec<T> rows[lanes];
+#pragma GCC unroll 16
+  for (int g = 0; g < lanes; g += side) {
+    asm("" : "+r"(from));  // or the compiler works out every row's address beforehand, for which it has no registers
+    Vec<T> r[side];
+#pragma GCC unroll 4
+    for (int i = 0; i < side; ++i) std::memcpy(&r[i], from + i * stride, sizeof r[i]);
+    transpose_pieces<lanes>(r, rows + g);
+    from += side * stride;
+  }
+  exchange_pieces<T>(rows, to);
 }
 
 }  // namespace chainrule::CR_ISA

@@ -22,42 +22,61 @@ struct Gemv {
 inline constexpr int64_t kGemvCols = 1024;     // sums that a unit keeps in L1
 inline constexpr int64_t kGemvUnit = 1 << 16;  // elements of w in a unit, about 5 us
 
-/// sum[0..N) += N rows of w times x, in the order of k; the rows are transposed in registers, 16 bytes of each at a time.
-template <int N, class W, class T>
-CR_INLINE void add_rows(const W* w, int64_t row, const T* x, int64_t k, T* sum) {
-  using V = typename VecType<T, N* static_cast<int>(sizeof(T))>::type;
-  constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(W));
-  V v;
-  std::memcpy(&v, sum, sizeof v);
-  int64_t i = 0;
-  for (; i + kColumns<W> <= k; i += kColumns<W>) {
-    if (i % line == 0) {
-      for (int r = 0; r < N; ++r) __builtin_prefetch(w + r * row + i + 8 * line);
-    }
-    V columns[kColumns<W>];
-    load_columns<N>(w + i, row, columns);
-    CR_UNROLL for (int c = 0; c < kColumns<W>; ++c) {
-      if constexpr (N == kLanes<T>) {
-        v = fma(splat<V>(x[i + c]), columns[c], v);
-      } else {
-        for (int r = 0; r < N; ++r) v[r] = fma(x[i + c], columns[c][r], v[r]);
+/// Rows that are read side by side, and columns of each that are read in turn: a cache line. Rows are few, for the prefetcher follows few
+/// streams.
+template <class T>
+inline constexpr int kGemvRows = 64 / static_cast<int>(sizeof(T));
+template <class T>
+inline constexpr int kStrips = kGemvRows<T> / kLanes<T>;
+
+/// sum[s] += columns begin..end of the rows of strip s times x.
+template <class W, class T>
+CR_INLINE void add_rows(const W* w, int64_t row, const T* x, int64_t begin, int64_t end, Vec<T>* sum) {
+  using V = Vec<T>;
+  constexpr int lanes = kLanes<T>, packed = static_cast<int>(sizeof(T) / sizeof(W));
+  int64_t i = begin;
+  for (; i + packed * lanes <= end; i += packed * lanes) {
+    CR_UNROLL for (int s = 0; s < kStrips<T>; ++s) {
+      V columns[lanes];
+      load_square<T>(w + s * lanes * row + i, row, columns);
+      CR_UNROLL for (int c = 0; c < lanes; ++c) {
+        V parts[packed] = {columns[c]};
+        if constexpr (packed == 2) split_pairs<W, lanes>(columns[c], parts);
+        CR_UNROLL for (int h = 0; h < packed; ++h) sum[s] = fma(splat<V>(x[i + packed * c + h]), parts[h], sum[s]);
       }
     }
   }
-  for (; i < k; ++i) {
-    for (int r = 0; r < N; ++r) v[r] = fma(x[i], wide(w[r * row + i]), v[r]);
+  for (; i < end; ++i) {
+    CR_UNROLL for (int s = 0; s < kStrips<T>; ++s) {
+      T column[lanes];
+      for (int r = 0; r < lanes; ++r) column[r] = wide(w[(s * lanes + r) * row + i]);
+      sum[s] = fma(splat<V>(x[i]), load(column), sum[s]);
+    }
   }
-  std::memcpy(sum, &v, sizeof v);
 }
-
-/// sum[0..n) += w x for a w whose rows are contiguous.
+/// y[0..kGemvRows) = rows of w times x, block after block of k.
 template <class W, class T>
-CR_INLINE void add_along_rows(const W* w, int64_t row, const T* x, int64_t k, int64_t n, T* sum) {
-  int64_t j = 0;
-  for (; j + kLanes<T> <= n; j += kLanes<T>) add_rows<kLanes<T>>(w + j * row, row, x, k, sum + j);
-  for (; j + kSide<T> <= n; j += kSide<T>) add_rows<kSide<T>>(w + j * row, row, x, k, sum + j);
-  for (; j < n; ++j) {
-    for (int64_t i = 0; i < k; ++i) sum[j] = fma(x[i], wide(w[j * row + i]), sum[j]);
+CR_INLINE void multiply_rows(const W* w, int64_t row, const T* x, int64_t k, T* y) {
+  const KBlocks blocks = k_blocks(k);
+  Vec<T> total[kStrips<T>] = {};
+  for (int64_t begin = 0; begin < k; begin += blocks.size) {
+    Vec<T> sum[kStrips<T>] = {};
+    add_rows(w, row, x, begin, min_of(k, begin + blocks.size), sum);
+    CR_UNROLL for (int s = 0; s < kStrips<T>; ++s) total[s] = begin == 0 ? sum[s] : total[s] + sum[s];
+  }
+  CR_UNROLL for (int s = 0; s < kStrips<T>; ++s) store(y + s * kLanes<T>, total[s]);
+}
+/// The same for fewer rows.
+template <class W, class T>
+CR_INLINE void multiply_few_rows(const W* w, int64_t row, const T* x, int64_t k, int64_t rows, T* y) {
+  const KBlocks blocks = k_blocks(k);
+  for (int64_t begin = 0; begin < k; begin += blocks.size) {
+    const int64_t end = min_of(k, begin + blocks.size);
+    T sum[kGemvRows<T>] = {};
+    for (int64_t i = begin; i < end; ++i) {
+      for (int64_t r = 0; r < rows; ++r) sum[r] = fma(x[i], wide(w[r * row + i]), sum[r]);
+    }
+    for (int64_t r = 0; r < rows; ++r) y[r] = begin == 0 ? sum[r] : y[r] + sum[r];
   }
 }
 
@@ -84,9 +103,32 @@ CR_INLINE void add_down_columns(const W* w, int64_t col, const T* x, int64_t k, 
   for (; i < k; ++i) add_columns<1>(w + i * col, col, x + i, n, sum);
 }
 
-/// Rows begin..end of y; x is contiguous.
 template <class W, class T>
-CR_INLINE void gemv_rows(const Gemv<W>& g, const T* x, int64_t begin, int64_t end) {
+CR_INLINE void finish_gemv(const Gemv<W>& g, const T* total, int64_t begin, int64_t end) {
+  for (int64_t j = begin; j < end; ++j) {
+    g.y[j * g.y_step] = g.bias == nullptr ? total[j - begin] : total[j - begin] + g.bias[j * g.bias_step];
+  }
+}
+
+/// Elements begin..end of y for a w whose rows are contiguous; the last rows are taken with some of those before, which come out the same
+/// again.
+template <class W, class T>
+CR_INLINE void gemv_along_rows(const Gemv<W>& g, const T* x, int64_t begin, int64_t end) {
+  T total[kGemvRows<T>];
+  if (end - begin < kGemvRows<T>) {
+    multiply_few_rows(g.w + begin * g.row, g.row, x, g.k, end - begin, total);
+    return finish_gemv(g, total, begin, end);
+  }
+  for (int64_t j = begin; j < end; j += kGemvRows<T>) {
+    j = min_of(j, end - kGemvRows<T>);
+    multiply_rows(g.w + j * g.row, g.row, x, g.k, total);
+    finish_gemv(g, total, j, j + kGemvRows<T>);
+  }
+}
+
+/// The same for a w whose columns are contiguous.
+template <class W, class T>
+CR_INLINE void gemv_down_columns(const Gemv<W>& g, const T* x, int64_t begin, int64_t end) {
   alignas(64) T sum[kGemvCols + kLanes<T>], total[kGemvCols + kLanes<T>];
   const int64_t n = end - begin;
   const KBlocks blocks = k_blocks(g.k);
@@ -94,18 +136,11 @@ CR_INLINE void gemv_rows(const Gemv<W>& g, const T* x, int64_t begin, int64_t en
     const int64_t at = block * blocks.size, count = min_of(g.k - at, blocks.size);
     T* to = block == 0 ? total : sum;
     std::memset(to, 0, sizeof sum);
-    const W* w = g.w + begin * g.row + at * g.col;
-    if (g.row == 1) {
-      add_down_columns(w, g.col, x + at, count, n, to);
-    } else {
-      add_along_rows(w, g.row, x + at, count, n, to);
-    }
+    add_down_columns(g.w + begin + at * g.col, g.col, x + at, count, n, to);
     if (block == 0) continue;
     for (int64_t j = 0; j < n; j += kLanes<T>) store(total + j, load(total + j) + load(sum + j));
   }
-  for (int64_t j = 0; j < n; ++j) {
-    g.y[(begin + j) * g.y_step] = g.bias == nullptr ? total[j] : total[j] + g.bias[(begin + j) * g.bias_step];
-  }
+  finish_gemv(g, total, begin, end);
 }
 
 template <class W>
@@ -117,9 +152,15 @@ void run_gemv(Context& ctx, const Gemv<W>& g) {
     for (int64_t i = 0; i < g.k; ++i) copy[i] = g.x[i * g.x_step];
     x = copy;
   }
-  const int64_t wanted = ceil_div(kGemvUnit, max_of(1, g.k)), smallest = 2 * kLanes<T>;
+  const int64_t wanted = ceil_div(kGemvUnit, max_of(1, g.k)), smallest = 2 * kGemvRows<T>;
   const int64_t grain = g.row == 1 ? kGemvCols : min_of(kGemvCols, ceil_div(wanted, smallest) * smallest);
-  parallel_range(ctx, g.n, grain, [&](int64_t begin, int64_t end) { gemv_rows(g, x, begin, end); });
+  parallel_range(ctx, g.n, grain, [&](int64_t begin, int64_t end) {
+    if (g.row == 1) {
+      gemv_down_columns(g, x, begin, end);
+    } else {
+      gemv_along_rows(g, x, begin, end);
+    }
+  });
 }
 
 }  // namespace chainrule::CR_ISA
