@@ -26,6 +26,10 @@ const shapes: [number, number, number][] = [
   [3, 4097, 1],
   [1, 140000, 1],
   [2, 1, 9],
+  [70, 10, 1],
+  [37, 16, 1],
+  [33, 17, 1],
+  [3, 9, 19],
 ];
 
 describe('reductions along a middle axis, for sizes around the thresholds', () => {

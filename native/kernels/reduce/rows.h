@@ -2,6 +2,8 @@
 // Reductions whose innermost axis is reduced, and those where nothing is contiguous.
 #include "kernels/reduce/plan.h"
 #include "simd/parallel.h"
+#include "simd/poly.h"
+#include "simd/row_lanes.h"
 
 namespace chainrule::CR_ISA {
 
@@ -79,6 +81,32 @@ CR_INLINE void store_result(const Reduction& plan, const Lanes<A>& lanes, A c, Y
   *y = static_cast<Y>(Op::finish(value, splat<Vec<A>>(static_cast<A>(plan.divisor)), splat<Vec<A>>(c))[0]);
 }
 
+/// Results begin..end-1 of short rows, evenly spaced ones side by side in the lanes of vectors.
+template <class Op, class A>
+void reduce_short_rows(const Reduction& plan, const A* x, const A* c, A* y, int64_t begin, int64_t end) {
+  using V = Vec<A>;
+  const AxisGroup& kept = plan.kept;
+  const int32_t last = kept.rank - 1;
+  const int64_t n = plan.count, lanes = kLanes<A>;
+  V v[kShortRow];
+  for (int64_t i = begin; i < end;) {
+    const int64_t left = kept.shape[last] - i % kept.shape[last], wanted = end - i < lanes ? end - i : lanes;
+    const int64_t group = left < wanted ? left : wanted;
+    const Position at = position_at(kept, kept.rank, i);
+    load_row_lanes(x + at.x, {kept.x[last], plan.reduced.x[0]}, group, n, v);
+    V constants = {};
+    for (int64_t r = 0; c != nullptr && r < group; ++r) constants[r] = c[at.c + r * kept.c[last]];
+    for (int64_t j = 0; j < n; ++j) v[j] = Op::map(v[j], constants);
+    const V result = Op::finish(fold_row_lanes<Op>(v, n), splat<V>(static_cast<A>(plan.divisor)), constants);
+    if (kept.y[last] == 1) {
+      store_some(y + at.y, result, group);
+    } else {
+      for (int64_t r = 0; r < group; ++r) y[at.y + r * kept.y[last]] = result[r];
+    }
+    i += group;
+  }
+}
+
 template <class Op, class A, class T, class Y>
 CR_INLINE void reduce_rows(Context& ctx, const Reduction& plan, const T* x, const A* c, Y* y) {
   const RowCut cut = cut_rows(plan);
@@ -86,7 +114,13 @@ CR_INLINE void reduce_rows(Context& ctx, const Reduction& plan, const T* x, cons
   const int64_t segment = segment_blocks(cut.blocks, plan.count / (cut.blocks > 0 ? cut.blocks : 1), plan.outputs);
   if (segment == cut.blocks) {
     const int64_t grain = plan.count >= kReduceGrain ? 1 : kReduceGrain / (plan.count + 16);
-    const bool single = cut.in_place && cut.blocks == 1;  // short rows: no tree to set up
+    if constexpr (kIsFloat<Vec<A>> && sizeof(T) == sizeof(A)) {
+      if (plan.count > 0 && plan.count <= kShortRow && plan.reduced.rank == 1) {
+        return parallel_range(ctx, plan.outputs, grain,
+                              [&](int64_t begin, int64_t end) { reduce_short_rows<Op, A>(plan, x, c, y, begin, end); });
+      }
+    }
+    const bool single = cut.in_place && cut.blocks == 1;  // no tree to set up
     parallel_range(ctx, plan.outputs, grain, [&](int64_t begin, int64_t end) {
       Position at = position_at(kept, kept.rank, begin);
       for (int64_t i = begin; i < end; ++i, advance(kept, kept.rank, at)) {
