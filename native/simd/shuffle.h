@@ -53,4 +53,24 @@ CR_INLINE VF lookup16(const float (&table)[16], VI index) {
 #endif
 }
 
+/// a one lane back, its last lane being b's first.
+template <class V, int... I>
+CR_INLINE V shift_out(V a, V b, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(a, b, (1 + I)...);
+}
+template <class V>
+CR_INLINE V shift_out(V a, V b) {
+  return shift_out(a, b, std::make_integer_sequence<int, sizeof(V) / sizeof(a[0])>{});
+}
+
+/// b one lane further, its first lane being a's last.
+template <class V, int... I>
+CR_INLINE V shift_in(V a, V b, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(a, b, (static_cast<int>(sizeof...(I)) - 1 + I)...);
+}
+template <class V>
+CR_INLINE V shift_in(V a, V b) {
+  return shift_in(a, b, std::make_integer_sequence<int, sizeof(V) / sizeof(a[0])>{});
+}
+
 }  // namespace chainrule::CR_ISA

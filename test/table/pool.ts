@@ -109,7 +109,7 @@ const bench = [
 export const pool = [
   row<PoolAttrs>({
     name: 'maxPool2d',
-    ops: ['maxPool2d', 'maxUnpool2d', 'maxPool2dAt'],
+    ops: ['maxPool2d', 'maxPool2dValues', 'maxUnpool2d', 'maxPool2dAt'],
     call: ([x], { kernel, ...options }) => maxPool2d(x!, kernel, options),
     naive: ([x], a) => windows(x!, a, (values) => Math.max(...values)),
     cases: [
@@ -151,7 +151,7 @@ export const pool = [
   }),
   row<RowAttrs>({
     name: 'maxPool1d',
-    ops: ['maxPool2d', 'maxUnpool2d', 'maxPool2dAt'],
+    ops: ['maxPool2d', 'maxPool2dValues', 'maxUnpool2d', 'maxPool2dAt'],
     call: ([x], { kernel, ...options }) => maxPool1d(x!, kernel, options),
     naive: ([x], a) => rowWindows(x!, a, (values) => Math.max(...values)),
     cases: [...rowCases, { shapes: [[2, 23]], attrs: { kernel: 3, stride: 2, dilation: 3, ceilMode: true } }],

@@ -1,15 +1,33 @@
 // Maximum over windows, and where it was found. A window's maximum is taken down the columns first, which is contiguous work whatever the
 // stride, and then along the row; positions decide between equal values, so that the first in row-major order wins, as if scanned that way.
-#include "kernels/pool/window.h"
-#include "simd/shuffle.h"
+#include "kernels/pool/stride_two.h"
 
 namespace chainrule::CR_ISA {
 
 template <class T>
 struct MaxRow {
   T* value;          // pad, then one entry a column
-  IntFor<T>* where;  // its position in the plane, row * width + column
+  IntFor<T>* where;  // its position in the plane, row * width + column; nullptr: not wanted
 };
+
+/// A vector of maxima and their positions.
+template <class T>
+struct Best {
+  Vec<T> value;
+  IntVec<Vec<T>> where;
+};
+template <class T>
+CR_INLINE Best<T> evens(Best<T> a, Best<T> b) {
+  return {evens(a.value, b.value), evens(a.where, b.where)};
+}
+template <class T>
+CR_INLINE Best<T> odds(Best<T> a, Best<T> b) {
+  return {odds(a.value, b.value), odds(a.where, b.where)};
+}
+template <class T>
+CR_INLINE Best<T> shift_in(Best<T> a, Best<T> b) {
+  return {shift_in(a.value, b.value), shift_in(a.where, b.where)};
+}
 
 template <class T>
 inline constexpr IntFor<T> kNowhere = static_cast<IntFor<T>>(sizeof(T) == 4 ? 0x7fffffffLL : 0x7fffffffffffffffLL);
@@ -33,7 +51,7 @@ template <class T>
 CR_INLINE void set_row(MaxRow<T> row, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; ++i) {
     row.value[i] = static_cast<T>(-__builtin_inf());
-    row.where[i] = kNowhere<T>;
+    if (row.where != nullptr) row.where[i] = kNowhere<T>;
   }
 }
 
@@ -44,8 +62,7 @@ CR_INLINE void columns(const PoolAxis& h, const PoolAxis& w, Window rows, const 
   using V = Vec<T>;
   using I = IntVec<V>;
   constexpr int64_t lanes = kLanes<T>;
-  I steps;
-  for (int i = 0; i < lanes; ++i) steps[i] = static_cast<IntFor<T>>(i);
+  const I steps = lane_numbers<T>();
   const int64_t down = h.dilation * row_stride;
   for (int64_t i = 0; i < w.in; i += lanes) {
     const int64_t left = w.in - i;
@@ -77,7 +94,7 @@ CR_INLINE void columns(const PoolAxis& h, const PoolAxis& w, Window rows, const 
 
 /// Maxima along the row for windows at stride 1 or 2, a vector of outputs at a time.
 template <int Stride, class T>
-CR_INLINE void along_row(const PoolAxis& w, MaxRow<T> from, T* y, IntFor<T>* where) {
+CR_INLINE void along_row(const PoolAxis& w, MaxRow<T> from, MaxRow<T> y, int64_t room) {
   constexpr int64_t lanes = kLanes<T>;
   const auto tap = [](const auto* p) {
     if constexpr (Stride == 1) return load(p);
@@ -89,75 +106,124 @@ CR_INLINE void along_row(const PoolAxis& w, MaxRow<T> from, T* y, IntFor<T>* whe
     for (int64_t k = 1; k < w.kernel; ++k) {
       take_max(value, at, tap(from.value + o * Stride + k * w.dilation), tap(from.where + o * Stride + k * w.dilation));
     }
-    if (w.out - o >= lanes) {
-      store(y + o, value);
-      store(where + o, at);
-    } else {
-      store_partial(y + o, value, w.out - o);
-      store_partial(where + o, at, w.out - o);
-    }
+    put(y.value + o, value, w.out - o, room - o);
+    if (y.where != nullptr) put(y.where + o, at, w.out - o, room - o);
   }
 }
 
 template <class T>
-CR_INLINE void along_row_any(const PoolAxis& w, MaxRow<T> inside, T* y, IntFor<T>* where) {
+CR_INLINE void along_row_any(const PoolAxis& w, MaxRow<T> inside, MaxRow<T> y) {
   for (int64_t o = 0; o < w.out; ++o) {
     const Window window = window_of(w, o);
     T value = static_cast<T>(-__builtin_inf());
     IntFor<T> at = kNowhere<T>;
     for (int64_t i = window.begin; i < window.end; i += w.dilation) take_max_scalar(value, at, inside.value[i], inside.where[i]);
-    y[o] = value;
-    where[o] = at;
+    y.value[o] = value;
+    if (y.where != nullptr) y.where[o] = at;
   }
 }
 
-/// Windows of two at stride two without padding: the commonest pooling.
-CR_INLINE bool is_pairs(const PoolAxis& a) {
-  return !a.adaptive && a.kernel == 2 && a.stride == 2 && a.pad == 0 && a.dilation == 1 && 2 * a.out <= a.in;
-}
-
-/// One row of 2 x 2 windows, from two rows of x; `position` is that of the first element in its plane.
-template <class T>
-CR_INLINE void max_of_pairs(const T* x, int64_t row_stride, int64_t position, int64_t width, int64_t out, T* y, IntFor<T>* where) {
+/// One row of windows at stride 2 with positions; `rows` are those of the plane x, as many as Rows says when that is not 0.
+template <int K, int Rows, class T>
+CR_INLINE void best_row(int64_t width, int64_t out, Window rows, const T* x, int64_t row_stride, T* y, IntFor<T>* y_where, int64_t room) {
   using V = Vec<T>;
   using I = IntVec<V>;
   constexpr int64_t lanes = kLanes<T>;
-  I steps;
-  for (IntFor<T> i = 0; i < lanes; ++i) steps[i] = 2 * i;
-  for (int64_t o = 0; o < out; o += lanes) {
-    const int64_t left = out - o < lanes ? out - o : lanes;
-    V corner[4];
-    for (int row = 0; row < 2; ++row) {
-      const T* p = x + row * row_stride + 2 * o;
-      const V a = 2 * left >= lanes ? load(p) : load_partial(p, 2 * left);
-      const V b = left == lanes ? load(p + lanes) : 2 * left > lanes ? load_partial(p + lanes, 2 * left - lanes) : V{};
-      corner[2 * row] = evens(a, b);
-      corner[2 * row + 1] = odds(a, b);
+  constexpr T edge = static_cast<T>(-__builtin_inf());
+  const int64_t count = Rows == 0 ? rows.end - rows.begin : Rows;
+  const T* top = x + rows.begin * row_stride;
+  const I first = splat<I>(static_cast<IntFor<T>>(rows.begin * width)), down = splat<I>(static_cast<IntFor<T>>(width));
+  const auto column = [&](int64_t i) CR_INLINE_LAMBDA {
+    const int64_t n = width - i;
+    if (n <= 0) return Best<T>{splat<V>(edge), splat<I>(kNowhere<T>)};
+    const auto read = [&](int64_t row) CR_INLINE_LAMBDA {
+      const T* p = top + row * row_stride + i;
+      return n >= lanes ? load(p) : load_partial(p, n);
+    };
+    V best = read(0);
+    I where = first, here = first;
+    for (int64_t row = 1; row < count; ++row) {
+      const V v = read(row);
+      const I take = (v > best) | (v != v);
+      here += down;
+      best = select<V>(take, v, best);
+      where = take ? here : where;
     }
-    const IntFor<T> base = static_cast<IntFor<T>>(position + 2 * o);
-    const I start = steps + splat<I>(base);
-    const I offsets[4] = {I{}, splat<I>(1), splat<I>(static_cast<IntFor<T>>(width)), splat<I>(static_cast<IntFor<T>>(width + 1))};
-    V best = corner[0];
-    I at = start;
-    for (int k = 1; k < 4; ++k) {
-      const I take = (corner[k] > best) | (corner[k] != corner[k]);
-      best = select<V>(take, corner[k], best);
-      at = take ? start + offsets[k] : at;
-    }
-    if (left == lanes) {
-      store(y + o, best);
-      store(where + o, at);
+    where += lane_numbers<T>() + splat<I>(static_cast<IntFor<T>>(i));
+    if (n >= lanes) return Best<T>{best, where};
+    return Best<T>{cut_at(best, n, edge), cut_at(where, n, kNowhere<T>)};
+  };
+  const auto merge = [](Best<T> a, Best<T> b) CR_INLINE_LAMBDA {
+    take_max(a.value, a.where, b.value, b.where);
+    return a;
+  };
+  pool_row<K, T>(out, Best<T>{splat<V>(edge), splat<I>(kNowhere<T>)}, column, merge, [&](int64_t o, Best<T> best) CR_INLINE_LAMBDA {
+    put(y + o, best.value, out - o, room - o);
+    put(y_where + o, best.where, out - o, room - o);
+  });
+}
+
+/// Rows first..past-1 of a plane, windows K x K at stride 2. `room` elements from row `first` on belong to this unit of work.
+template <int K, bool Where, class T>
+[[gnu::noinline]] void max_at_stride_two(PoolAxis h, PoolAxis w, const T* x, int64_t row_stride, MaxRow<T> y, int64_t first, int64_t past,
+                                         int64_t room) {
+  const auto row = [&](auto rows_known, Window rows, T* value, IntFor<T>* where) CR_INLINE_LAMBDA {
+    constexpr int known = decltype(rows_known)::value;
+    if constexpr (Where) {
+      best_row<K, known>(w.in, w.out, rows, x, row_stride, value, where, room);
     } else {
-      store_partial(y + o, best, left);
-      store_partial(where + o, at, left);
+      pool_values<K, known>(
+          x + rows.begin * row_stride, row_stride, rows.end - rows.begin, w.in, w.out, static_cast<T>(-__builtin_inf()),
+          [](Vec<T> a, Vec<T> b) CR_INLINE_LAMBDA { return max(b, a); },
+          [&](int64_t o, Vec<T> v) CR_INLINE_LAMBDA { put(value + o, v, w.out - o, room - o); });
     }
+  };
+  for (int64_t o = first; o < past; ++o, y.value += w.out, room -= w.out) {
+    const Window rows = window_of(h, o);
+    if (rows.end - rows.begin == K) {
+      row(std::integral_constant<int, K>{}, rows, y.value, y.where);
+    } else if (rows.begin < rows.end) {
+      row(std::integral_constant<int, 0>{}, rows, y.value, y.where);
+    } else {
+      set_row(y, 0, w.out);
+    }
+    if (Where) y.where += w.out;
   }
 }
 
-/// x [..., H, W] -> y, where [..., OH, OW]. A window of nothing but padding gives -inf at no position.
+/// The same for any windows: down the columns into a line, then along the line.
+template <class T>
+[[gnu::noinline]] void max_of_any(Context& ctx, int worker, PoolAxis h, PoolAxis w, const T* x, const Planes<T>& from, MaxRow<T> y,
+                                  int64_t first, int64_t past, int64_t room) {
+  const int64_t size = row_buffer_size<T>(w);
+  T* buffer = worker_scratch<T>(ctx, worker, 3 * size);
+  const MaxRow<T> row{buffer, reinterpret_cast<IntFor<T>*>(buffer + size)}, inside{row.value + w.pad, row.where + w.pad};
+  set_row(row, 0, w.pad);
+  set_row(row, w.pad + w.in, size);
+  for (int64_t o = first; o < past; ++o, room -= w.out, y.value += w.out) {
+    const Window rows = window_of(h, o);
+    if (rows.begin >= rows.end) {
+      set_row(y, 0, w.out);
+    } else {
+      columns(h, w, rows, x, from.row_stride, from.stride, buffer + 2 * size, inside);
+      if (!w.adaptive && w.stride == 1) {
+        along_row<1>(w, row, y, room);
+      } else if (!w.adaptive && w.stride == 2) {
+        along_row<2>(w, row, y, room);
+      } else {
+        along_row_any(w, inside, y);
+      }
+    }
+    if (y.where != nullptr) y.where += w.out;
+  }
+}
+
+/// x [..., H, W] -> y (, where) [..., OH, OW]. A window of nothing but padding gives -inf at no position.
 template <class T>
 void max_pool2d(Context& ctx, const Args& args) {
-  const TensorView &x = args.in[0], &y = args.out[0], &where = args.out[1];
+  const TensorView &x = args.in[0], &y = args.out[0];
+  const bool positions = args.outs == 2;
+  const TensorView& where = args.out[positions ? 1 : 0];
   check_same_planes(x, y);
   check_same_planes(x, where);
   const auto from = planes_of<T>(x);
@@ -165,52 +231,27 @@ void max_pool2d(Context& ctx, const Args& args) {
   const auto to_where = output_planes<IntFor<T>>(where);
   CR_CHECK(to.height == to_where.height && to.width == to_where.width);
   CR_CHECK(from.height * from.width < kNowhere<T>);
-  const double* p = args.params;
-  const bool adaptive = p[8] != 0;
-  const PoolAxis h{from.height, to.height, int64_t(p[0]), int64_t(p[2]), int64_t(p[4]), int64_t(p[6]), adaptive};
-  const PoolAxis w{from.width, to.width, int64_t(p[1]), int64_t(p[3]), int64_t(p[5]), int64_t(p[7]), adaptive};
-  CR_CHECK(h.kernel >= 1 && w.kernel >= 1 && h.stride >= 1 && w.stride >= 1 && h.dilation >= 1 && w.dilation >= 1 && h.pad >= 0 &&
-           w.pad >= 0);
-  const int64_t size = row_buffer_size<T>(w);
-  const int64_t reads = from.width * (adaptive ? from.height / to.height + 1 : h.kernel) + to.width * w.kernel;
-  const bool pairs = is_pairs(h) && is_pairs(w) && from.stride == 1;
-  for_each_row(ctx, from.count, to.height, reads, [&](int64_t index, int64_t first, int64_t past, int worker) {
-    const T* source = plane(from, index);
-    T* values = plane(to, index);
-    IntFor<T>* positions = plane(to_where, index);
-    if (pairs) {
-      for (int64_t o = first; o < past; ++o) {
-        max_of_pairs(source + 2 * o * from.row_stride, from.row_stride, 2 * o * from.width, from.width, to.width, values + o * to.width,
-                     positions + o * to.width);
-      }
-      return;
-    }
-    T* buffer = worker_scratch<T>(ctx, worker, 3 * size);
-    const MaxRow<T> row{buffer, reinterpret_cast<IntFor<T>*>(buffer + size)};
-    const MaxRow<T> inside{row.value + w.pad, row.where + w.pad};
-    set_row(row, 0, size);
-    for (int64_t o = first; o < past; ++o) {
-      const Window rows = window_of(h, o);
-      if (rows.begin >= rows.end) {
-        set_row(inside, 0, w.in);
-      } else {
-        columns(h, w, rows, source, from.row_stride, from.stride, buffer + 2 * size, inside);
-      }
-      T* y_row = values + o * to.width;
-      IntFor<T>* where_row = positions + o * to.width;
-      if (!adaptive && w.stride == 1) {
-        along_row<1>(w, row, y_row, where_row);
-      } else if (!adaptive && w.stride == 2) {
-        along_row<2>(w, row, y_row, where_row);
-      } else {
-        along_row_any(w, inside, y_row, where_row);
-      }
+  const MaxGeometry pool = max_geometry(from.height, from.width, to.height, to.width, args.params);
+  const PoolAxis &h = pool.h, &w = pool.w;
+  const int64_t reads = from.width * (h.adaptive ? from.height / to.height + 1 : h.kernel) + to.width * w.kernel;
+  const bool plain = from.stride == 1 && h.dilation == 1, pairs = plain && is_pairs(w), triples = plain && is_triples(w);
+  const auto rows = pairs ? (positions ? &max_at_stride_two<2, true, T> : &max_at_stride_two<2, false, T>)
+                          : (positions ? &max_at_stride_two<3, true, T> : &max_at_stride_two<3, false, T>);
+  for_each_row(ctx, from.count, to.height, reads, [&](const RowRun& run) {
+    const T* source = plane(from, run.plane);
+    const int64_t at = run.first * w.out, room = room_of(to, run);
+    const MaxRow<T> result{plane(to, run.plane) + at, positions ? plane(to_where, run.plane) + at : nullptr};
+    if (pairs || triples) {
+      rows(h, w, source, from.row_stride, result, run.first, run.past, room);
+    } else {
+      max_of_any(ctx, run.worker, h, w, source, from, result, run.first, run.past, room);
     }
   });
 }
 
-#define CR_MAX_PARAMS "kernelH,kernelW,strideH,strideW,padH,padW,dilationH,dilationW,adaptive"
 CR_REGISTER(max_pool2d, (kernel_set(Registration{"max_pool2d", DType::f32, kIsa, "T>Ti", CR_MAX_PARAMS, &max_pool2d<float>},
-                                    Registration{"max_pool2d", DType::f64, kIsa, "T>Tl", CR_MAX_PARAMS, &max_pool2d<double>})));
+                                    Registration{"max_pool2d", DType::f64, kIsa, "T>Tl", CR_MAX_PARAMS, &max_pool2d<double>},
+                                    Registration{"max_pool2d_values", DType::f32, kIsa, "T>T", CR_MAX_PARAMS, &max_pool2d<float>},
+                                    Registration{"max_pool2d_values", DType::f64, kIsa, "T>T", CR_MAX_PARAMS, &max_pool2d<double>})));
 
 }  // namespace chainrule::CR_ISA
