@@ -6,6 +6,7 @@ import { checkLive } from '../runtime/handle.js';
 import { isRecording } from '../tensor/mode.js';
 import { Node, type Rule, type SavedTensor, type Thunk } from '../tensor/node.js';
 import { emptyTensor, Tensor, viewHandle } from '../tensor/tensor.js';
+import { widened } from './halves.js';
 
 /**
  * An op is data: shape rule, kernel call, what the gradient rule may read, and the rule, side by side. `docs/adding-an-op.md` walks through one.
@@ -154,7 +155,18 @@ export function defineOp<In extends string, Attrs, Saved extends In | 'out'>(spe
     }
     const { shape, dtype } = infer(x, attrs);
     const out = emptyTensor(shape, dtype);
-    if (out.size > 0) forward(x, out, attrs);
+    if (out.size > 0) {
+      try {
+        forward(x, out, attrs);
+      } catch (error) {
+        widened(
+          error,
+          inputs.map((key) => x[key]),
+          [out],
+          (ins, outs) => forward(named(inputs, ins), outs[0] as Tensor, attrs),
+        );
+      }
+    }
     if (tracked && isRecording() && isFloating(dtype)) {
       const node = connect(
         rule,
@@ -192,7 +204,18 @@ export function defineMultiOp<In extends string, Out extends string, Attrs, Save
     const specs = infer(x, attrs);
     const outs = outputs.map((key) => emptyTensor(specs[key].shape, specs[key].dtype));
     const out = named(outputs, outs);
-    if (outs.some((t) => t.size > 0)) forward(x, out, attrs);
+    if (outs.some((t) => t.size > 0)) {
+      try {
+        forward(x, out, attrs);
+      } catch (error) {
+        widened(
+          error,
+          inputs.map((key) => x[key]),
+          outs,
+          (ins, wide) => forward(named(inputs, ins), named(outputs, wide), attrs),
+        );
+      }
+    }
     if (tracked && isRecording()) {
       const node = connect(
         rule,
@@ -245,7 +268,13 @@ export function defineListOp<Attrs>(spec: ListOpSpec<Attrs>): ListOp<Attrs> {
     xs.forEach((x, i) => checkLive(name, `xs[${i}]`, x));
     const { shape, dtype } = infer(xs, attrs);
     const out = emptyTensor(shape, dtype);
-    if (out.size > 0) forward(xs, out, attrs);
+    if (out.size > 0) {
+      try {
+        forward(xs, out, attrs);
+      } catch (error) {
+        widened(error, xs, [out], (ins, outs) => forward(ins, outs[0] as Tensor, attrs));
+      }
+    }
     if (isRecording() && isFloating(dtype) && xs.some((x) => x.requiresGrad)) connect(rule, attrs, xs, [out]).saved = [];
     return out;
   };

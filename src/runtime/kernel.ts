@@ -47,6 +47,13 @@ function readTable(): Map<string, Entry> {
   return entries;
 }
 
+/** A kernel was called with bf16 or f16 and takes neither. Ops answer by computing in f32 (ops/halves.ts). */
+export class NoHalfKernel extends DTypeError {
+  constructor(name: string) {
+    super(name, `no kernel for bf16 and f16; there is one for ${supportedDTypes(name).join(', ')}; convert it with to('f32')`);
+  }
+}
+
 export interface KernelOptions {
   /** The op's public name, for kernels that fail on bad values (an index out of range): the user's line is then remembered. */
   readonly fallible?: string;
@@ -77,8 +84,8 @@ export function kernel(
     const operand = (key < ins.length ? ins[key] : outs[key - ins.length]) as Handle;
     const id = ids[dtypeCode[operand.dtype]] as number;
     if (id < 0) {
-      const cure = isHalf(operand.dtype) ? "; convert it with to('f32')" : '';
-      throw new DTypeError(name, `no kernel for ${operand.dtype}; there is one for ${supportedDTypes(name).join(', ')}${cure}`);
+      if (isHalf(operand.dtype)) throw new NoHalfKernel(name);
+      throw new DTypeError(name, `no kernel for ${operand.dtype}; there is one for ${supportedDTypes(name).join(', ')}`);
     }
     if (values.length !== count) throw new Error(`kernel ${name} takes ${count} parameters, got ${values.length}`);
     command(id, ins, outs, values, fallible);

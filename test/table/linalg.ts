@@ -167,6 +167,7 @@ export const linalg = [
   }),
   row({
     name: 'quantize',
+    halves: null,
     call: ([x]) => {
       const { values, scale } = quantize(x!);
       return [values, scale];
@@ -184,6 +185,7 @@ export const linalg = [
   }),
   row({
     name: 'quantizedLinear',
+    halves: null,
     ops: ['quantizedLinear', 'quantizedLinearNoBias'],
     call: ([x, weight, scale, bias]) => quantizedLinear(x!, weight!, scale!, bias),
     naive: ([x, weight, scale, bias]) => naiveQuantizedLinear(x!, weight!, scale!, bias),

@@ -255,6 +255,7 @@ export const losses = [
   }),
   row<ElementAttrs>({
     name: 'bceWithLogits',
+    halves: 8,
     call: ([x, target, weight], attrs) =>
       bceWithLogits(x!, target!, weight === undefined ? attrs : { ...attrs, weight, posWeight: weight }),
     naive: (xs, attrs) => {
@@ -283,6 +284,7 @@ export const losses = [
   }),
   row<ElementAttrs>({
     name: 'binaryCrossEntropy',
+    halves: 8,
     call: ([x, target, weight], attrs) => binaryCrossEntropy(x!, target!, weight === undefined ? attrs : { ...attrs, weight }),
     naive: elementwise((x, t) => -(t * Math.log(x) + (1 - t) * Math.log1p(-x))),
     cases: [...pairs(), ...weighted],
@@ -298,6 +300,7 @@ export const losses = [
   }),
   row<ElementAttrs>({
     name: 'klDiv',
+    halves: 8,
     call: ([x, target], attrs) => klDiv(x!, target!, attrs),
     naive: elementwise((x, t, { logTarget = false }) => (logTarget ? Math.exp(t) * (t - x) : t * (Math.log(t) - x))),
     cases: [...pairs(), ...pairs({ logTarget: true })],

@@ -122,6 +122,7 @@ const tolerance = 16;
 export const recurrent = [
   row<Attrs>({
     name: 'lstm',
+    halves: 8,
     ops: ['lstmGrad'],
     call: (x, attrs) => {
       const { y, h, c } = lstm(x[0]!, weights(x), { h: x[5] ?? null, c: x[6] ?? null }, attrs);
@@ -158,6 +159,7 @@ export const recurrent = [
   }),
   row<Attrs>({
     name: 'gru',
+    halves: 8,
     ops: ['gruGrad'],
     call: (x, attrs) => {
       const { y, h } = gru(x[0]!, weights(x), x[5], attrs);
@@ -178,6 +180,7 @@ export const recurrent = [
   }),
   row<Attrs>({
     name: 'rnn',
+    halves: 8,
     ops: ['rnnGrad'],
     call: (x, attrs) => {
       const { y, h } = rnn(x[0]!, weights(x), x[5], attrs);

@@ -221,6 +221,7 @@ export const reductions = [
   }),
   row<VarianceAttrs>({
     name: 'std',
+    halves: 2,
     ops: ['variance'],
     call: ([x], attrs) => std(x!, attrs),
     naive: ([x], attrs) => folded(x, attrs, (v) => Math.sqrt(varianceOf(v, attrs.correction))),
@@ -230,6 +231,7 @@ export const reductions = [
   }),
   row<NormAttrs>({
     name: 'norm',
+    halves: 4,
     ops: ['normOne', 'normTwo', 'normInfinity'],
     call: ([x], { p, ...attrs }) => norm(x!, { ...attrs, p: orderOf(p) }),
     naive: ([x], attrs) => folded(x, attrs, (v) => normOf(v.map(Math.abs), orderOf(attrs.p))),

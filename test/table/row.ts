@@ -27,6 +27,11 @@ export interface Row<A = undefined> {
   readonly secondOrder?: boolean;
   /** Python expression over x (list of torch tensors), a (dict of attrs), torch and F; null (with the reason) where PyTorch 1.13 has no such op. */
   readonly torch: string | { readonly none: string };
+  /**
+   * How often a result in bf16 or f16 was rounded on its way. 1, the default: the op computes in f32 and rounds once, so that its bits are those of f32 between casts.
+   * More for a composite, whose intermediate results are rounded too. null: 16 bits are refused, by a DTypeError that names the cure.
+   */
+  readonly halves?: number | null;
   /** Rounding errors expected, in units of eps(dtype) times the scale of the result. Default 8; say why when more. */
   readonly tolerance?: number;
   /** Calls that must throw, and what the message must say: the op's name and the shapes. */
