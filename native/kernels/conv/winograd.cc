@@ -126,11 +126,25 @@ CR_INLINE void write_result(const TensorView& y, const TileWindow& w, int64_t im
   }
 }
 
+/// Asks for a part of the memory that write_result will write, one for each point.
+CR_INLINE void ask_result(const TensorView& y, const TileWindow& w, int64_t channel, int64_t channels, int64_t part) {
+  if (y.strides[3] != 1) return;
+  const int64_t row = 2 * w.row, rows = min_of(2 * w.rows, y.shape[2] - row), width = min_of(2 * w.cols, y.shape[3] - 2 * w.col);
+  for (int64_t n = 0; n < w.images; ++n) {
+    const T* image = static_cast<const T*>(y.data) + (w.image + n) * y.strides[0] + row * y.strides[2] + 2 * w.col;
+    for (int64_t c = part * channels / kPoints; c < (part + 1) * channels / kPoints; ++c) {
+      const T* at = image + (channel + c) * y.strides[1];
+      for (int64_t i = 0; i < (rows - 1) * y.strides[2] + width; i += 16) __builtin_prefetch(at + i, 1, 2);
+    }
+  }
+}
+
 /// One panel of the result's channels for a window whose points are known.
 void multiply_panel(const WinogradJob& job, const TileWindow& w, int64_t panel, const T* points, T* sums, T* strip) {
   const int64_t tiles = tile_count(w), first = panel * kLd, channels = min_of(kLd, job.result.shape[1] - first);
   const int64_t vecs = channels > kLanes<T> ? 2 : 1, slivers = ceil_div(tiles, kTapRows);
   for (int64_t p = 0; p < kPoints; ++p) {
+    ask_result(job.result, w, first, channels, p);
     for (int64_t s = 0; s < slivers; ++s) {
       const int64_t at = s * tiles / slivers, count = (s + 1) * tiles / slivers - at;
       const TapTile<T> tile{0,
@@ -165,9 +179,9 @@ void run_winograd(Context& ctx, const TileSource& source, const T* filters, cons
   int64_t* taps = scratch<int64_t>(ctx, k);
   const WinogradJob job{source, result, k, taps, filters, bias, point_layout(k, tiles)};
   for (int64_t c = 0; c < k; ++c) taps[c] = c * job.layout.tiles;
-  const int64_t planes_room = tile_planes_room<T>(cut), points_room = kPoints * job.layout.point;
-  const int64_t parts =
-      max_of(1, min_of(panels, min_of(ceil_div(kMaxUnits, max_of(1, windows)), kPoints * tiles * k * panels * kLd / (8 * kUnitWork))));
+  const int64_t planes_room = tile_planes_room(cut), points_room = kPoints * job.layout.point;
+  // Few windows are cut by panels as well, at the price of transforming the window for each part.
+  const int64_t parts = windows >= kFewUnits ? 1 : max_of(1, min_of(panels / 2, ceil_div(kFewUnits, max_of(1, windows))));
   parallel_units(ctx, windows * parts, [&](int64_t unit, int worker) {
     T* planes = worker_scratch<T>(ctx, worker, planes_room + points_room + (kPoints + 4) * tiles * kLd);
     T *points = planes + planes_room, *sums = points + points_room, *strip = sums + kPoints * tiles * kLd;

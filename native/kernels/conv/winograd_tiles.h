@@ -3,10 +3,12 @@
 #include "kernels/conv/padded.h"
 #include "kernels/conv/tiles.h"
 #include "simd/parallel.h"
+#include "simd/shuffle.h"
 
 namespace chainrule::CR_ISA {
 
 inline constexpr int64_t kPoints = 16;
+inline constexpr int64_t kFewUnits = 8;  // of work: with fewer, more is cut than costs nothing
 
 /// A unit of work: some images, or some rows of tiles of one image, or some tiles of one row. The cut depends on the shape alone.
 struct TileCut {
@@ -41,25 +43,12 @@ CR_INLINE TileWindow window_at(const TileCut& c, int64_t index) {
 }
 CR_INLINE int64_t most_tiles(const TileCut& c) { return c.images_each * c.rows_each * c.cols_each; }
 
-/// B^T d for four numbers.
-template <class V>
-CR_INLINE void input_points(V& d0, V& d1, V& d2, V& d3) {
-  const V p1 = d1 + d2, p2 = d2 - d1;
-  d0 = d0 - d2;
-  d3 = d1 - d3;
-  d1 = p1;
-  d2 = p2;
-}
-
 /// Where the points of a window's tiles lie: [point][channel][tile].
 struct PointLayout {
   int64_t tiles, point;  // elements between channels, between points
 };
 /// Points are an odd number of cache lines apart, and have room for a vector behind them.
-CR_INLINE PointLayout point_layout(int64_t channels, int64_t tiles) {
-  const int64_t pitch = ceil_div(tiles, 16) * 16;
-  return {pitch, (channels * pitch / 16 + 1) / 2 * 32 + 16};
-}
+CR_INLINE PointLayout point_layout(int64_t channels, int64_t tiles) { return {tiles, ceil_div(channels * tiles + 16, 32) * 32 + 16}; }
 
 /// The image that is cut into tiles: result (row, col) reads rows and columns from row - pad, col - pad.
 struct TileSource {
@@ -67,45 +56,131 @@ struct TileSource {
   int64_t pad_h, pad_w;
 };
 
-/// Every second row and column of a window's channel lie together.
-CR_INLINE Planes tile_planes(const TileSource& s, const TileWindow& w) {
-  return {{w.rows + 1, 2, 2, 2 * w.row - s.pad_h, s.x.shape[2]}, {w.cols + 1, 2, 2, 2 * w.col - s.pad_w, s.x.shape[3]}};
+/// The padded copy of a window of one channel: [image][row % 2][column % 2][row / 2][column / 2], so that neighbouring tiles read
+/// neighbours.
+struct TilePlanes {
+  int64_t row, plane, image;  // elements between rows, planes, images
+};
+CR_INLINE TilePlanes tile_planes(int64_t rows, int64_t cols) {
+  const int64_t row = ceil_div(cols + 1, 16) * 16, plane = (rows + 1) * row + 16;
+  return {row, plane, 4 * plane};
 }
-/// Elements of scratch for one channel's planes.
+/// Elements of scratch for them.
+CR_INLINE int64_t tile_planes_room(const TileCut& c) { return c.images_each * tile_planes(c.rows_each, c.cols_each).image + 16; }
+
+/// Element q of a row goes to place q / 2 of even (q % 2 = 0) or odd. The row begins with `begin` zeros, then come `count` elements of
+/// the source, then zeros up to `places` in each; whole vectors are written.
 template <class T>
-CR_INLINE int64_t tile_planes_room(const TileCut& c) {
-  return padded_room<T>(c.images_each * 4 * (c.rows_each + 1) * (c.cols_each + 1));
+CR_INLINE void split_row(const T* from, int64_t begin, int64_t count, int64_t places, T* even, T* odd) {
+  constexpr int64_t lanes = kLanes<T>;
+  T* first = begin % 2 == 0 ? even + begin / 2 : odd + begin / 2;
+  T* second = begin % 2 == 0 ? odd + begin / 2 : even + begin / 2 + 1;
+  if (begin > 0) {
+    zero_run(even, 0, (begin + 1) / 2);
+    zero_run(odd, 0, begin / 2);
+  }
+  const auto some = [&](int64_t i) {
+    return i + lanes <= count ? load(from + i) : i < count ? load_partial(from + i, count - i) : Vec<T>{};
+  };
+  int64_t done = 0;
+  for (int64_t i = 0; i < count; i += 2 * lanes, done += lanes) {
+    const Vec<T> low = some(i), high = some(i + lanes);
+    store(first + done, evens(low, high));
+    store(second + done, odds(low, high));
+  }
+  if (begin / 2 + done >= places) return;
+  zero_run(first + done, 0, places - begin / 2 - done);
+  zero_run(second + done, 0, places - begin / 2 - done);
 }
 
-/// One row of tiles. to is written in whole vectors.
+/// The same for elements with gaps.
 template <class T>
-CR_INLINE void transform_row(const T* planes, int64_t size, int64_t pitch, int64_t cols, T* to, int64_t point) {
-  using V = Vec<T>;
-  for (int64_t j = 0; j < cols; j += kLanes<T>) {
-    V d[4][4];
-    CR_UNROLL for (int a = 0; a < 4; ++a) {
-      CR_UNROLL for (int b = 0; b < 4; ++b) d[a][b] = load(planes + (a % 2 * 2 + b % 2) * size + a / 2 * pitch + b / 2 + j);
-      input_points(d[a][0], d[a][1], d[a][2], d[a][3]);
+CR_INLINE void split_strided_row(const T* from, int64_t stride, int64_t begin, int64_t count, int64_t places, T* even, T* odd) {
+  zero_run(even, 0, places);
+  zero_run(odd, 0, places);
+  for (int64_t i = 0; i < count; ++i) ((begin + i) % 2 == 0 ? even : odd)[(begin + i) / 2] = from[i * stride];
+}
+
+inline constexpr int64_t kChannelsAhead = 2;
+
+/// The planes of one image. `next`: where the same rows will be read soon, or 0: from there to here in elements.
+template <class T>
+CR_INLINE void split_image(const TileSource& s, const TileWindow& w, const T* from, int64_t next, const TilePlanes& p, T* to) {
+  const TensorView& x = s.x;
+  const int64_t row = 2 * w.row - s.pad_h, col = 2 * w.col - s.pad_w, places = w.cols + 1, stride = x.strides[3];
+  const int64_t begin = min_of(2 * places, max_of(0, -col)), count = max_of(0, min_of(x.shape[3], col + 2 * places) - (col + begin));
+  for (int64_t r = 0; r < 2 * w.rows + 2; ++r) {
+    T *even = to + r % 2 * 2 * p.plane + r / 2 * p.row, *odd = even + p.plane;
+    if (row + r < 0 || row + r >= x.shape[2] || count == 0) {
+      zero_run(even, 0, places);
+      zero_run(odd, 0, places);
+      continue;
     }
-    CR_UNROLL for (int b = 0; b < 4; ++b) {
-      input_points(d[0][b], d[1][b], d[2][b], d[3][b]);
-      CR_UNROLL for (int a = 0; a < 4; ++a) store(to + (a * 4 + b) * point + j, d[a][b]);
+    const T* line = from + (row + r) * x.strides[2] + (col + begin) * stride;
+    if (stride == 1) {
+      for (int64_t i = 0; next != 0 && i < count; i += 64 / static_cast<int64_t>(sizeof(T))) __builtin_prefetch(line + next + i);
+      split_row(line, begin, count, places, even, odd);
+    } else {
+      split_strided_row(line, stride, begin, count, places, even, odd);
     }
   }
 }
 
-/// points [point][channel][tile] of channels channel..channel+channels. A row's last vector may reach into what is written next.
+/// d B for one line of a tile.
+template <class V, class T>
+CR_INLINE void line_points(const T* even, const T* odd, V* to) {
+  V d[4];
+  CR_UNROLL for (int b = 0; b < 4; ++b) std::memcpy(&d[b], (b % 2 == 0 ? even : odd) + b / 2, sizeof(V));
+  to[0] = d[0] - d[2];
+  to[1] = d[1] + d[2];
+  to[2] = d[2] - d[1];
+  to[3] = d[1] - d[3];
+}
+
+/// The points of one image's planes: to[point][row of tiles][col]. Lines below each other share two of their four rows. Columns go from the
+/// last vector to the first, as a row's last vector may reach into the next row's first.
+template <int Bytes, class T>
+CR_INLINE void transform_image(const T* planes, const TilePlanes& p, int64_t rows, int64_t cols, T* to, int64_t point) {
+  using V = typename VecType<T, Bytes>::type;
+  constexpr int64_t lanes = Bytes / static_cast<int64_t>(sizeof(T));
+  for (int64_t j = (cols - 1) / lanes * lanes; j >= 0; j -= lanes) {
+    const T* from = planes + j;
+    T* at = to + j;
+    V above[2][4], below[2][4];
+    line_points(from, from + p.plane, above[0]);
+    line_points(from + 2 * p.plane, from + 3 * p.plane, above[1]);
+    for (int64_t i = 0; i < rows; ++i, at += cols) {
+      from += p.row;
+      line_points(from, from + p.plane, below[0]);
+      line_points(from + 2 * p.plane, from + 3 * p.plane, below[1]);
+      CR_UNROLL for (int b = 0; b < 4; ++b) {
+        store(at + b * point, above[0][b] - below[0][b]);
+        store(at + (4 + b) * point, above[1][b] + below[0][b]);
+        store(at + (8 + b) * point, below[0][b] - above[1][b]);
+        store(at + (12 + b) * point, above[1][b] - below[1][b]);
+        above[0][b] = below[0][b];
+        above[1][b] = below[1][b];
+      }
+    }
+  }
+}
+
+/// points [point][channel][tile] of channels channel..channel+channels.
 template <class T>
 CR_INLINE void transform_window(const TileSource& s, const TileWindow& w, int64_t channel, int64_t channels, const PointLayout& layout,
                                 T* planes, T* points) {
-  const Planes p = tile_planes(s, w);
-  const int64_t size = plane_size(p), pitch = p.w.count;
+  const TilePlanes p = tile_planes(w.rows, w.cols);
+  const TensorView& x = s.x;
   for (int64_t c = 0; c < channels; ++c) {
-    copy_planes(p, s.x, w.image, w.images, channel + c, 1, planes);
     T* to = points + c * layout.tiles;
-    for (int64_t n = 0; n < w.images; ++n) {
-      for (int64_t r = 0; r < w.rows; ++r, to += w.cols)
-        transform_row(planes + n * 4 * size + r * pitch, size, pitch, w.cols, to, layout.point);
+    const int64_t next = c + kChannelsAhead < channels ? kChannelsAhead * x.strides[1] : 0;
+    for (int64_t n = 0; n < w.images; ++n, to += w.rows * w.cols) {
+      split_image(s, w, static_cast<const T*>(x.data) + (w.image + n) * x.strides[0] + (channel + c) * x.strides[1], next, p, planes);
+      if (w.cols * 2 <= kLanes<T>) {
+        transform_image<kVecBytes / 2>(planes, p, w.rows, w.cols, to, layout.point);
+      } else {
+        transform_image<kVecBytes>(planes, p, w.rows, w.cols, to, layout.point);
+      }
     }
   }
 }

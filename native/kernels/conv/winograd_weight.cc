@@ -14,7 +14,6 @@ inline constexpr int64_t kLd = kPanelCols<T>;
 inline constexpr int64_t kGradientTiles = 112;  // of a window: the length of a product's chains
 inline constexpr int64_t kChunk = 64;           // channels of x whose points stay in L2 with those of a panel of y
 inline constexpr int64_t kSliceTiles = 384;     // a slice costs as much memory traffic for its sums as so many tiles do
-inline constexpr int64_t kFewUnits = 8;
 
 /// How the sum is cut, by shape alone.
 struct GradientCut {
@@ -95,7 +94,7 @@ CR_INLINE void gradient_window(const GradientJob& job, const TileWindow& w, int6
 
 /// sums [panel][point][channel of x][kLd] (+)= the window's products, for channels first..last of x.
 void add_window(const GradientJob& job, const TileWindow& w, int64_t first, int64_t last, T* scratch, T* sums, bool accumulate) {
-  T *planes = scratch, *points = planes + tile_planes_room<T>(job.cut), *strip = points + kPoints * job.layout.point;
+  T *planes = scratch, *points = planes + tile_planes_room(job.cut), *strip = points + kPoints * job.layout.point;
   T* gradients = strip + 4 * most_tiles(job.cut) * kLd;
   transform_window(job.source, w, first, last - first, job.layout, planes, points);
   const int64_t ins = job.x.shape[1], outs = job.gy.shape[1], slivers = ceil_div(last - first, kTileRows);
@@ -146,7 +145,7 @@ const T* winograd_grad_weight(Context& ctx, const ConvShape& s, const TensorView
   const GradientJob job{gy, x, {x, s.h.pad, s.w.pad}, cut, point_layout(chunk, tiles), tiles * kLd + 16};
   const int64_t slice_size = panels * kPoints * ins * kLd;
   T* parts = scratch<T>(ctx, slices * slice_size);
-  const int64_t room = tile_planes_room<T>(cut) + kPoints * (job.layout.point + job.gradients) + 4 * tiles * kLd;
+  const int64_t room = tile_planes_room(cut) + kPoints * (job.layout.point + job.gradients) + 4 * tiles * kLd;
   parallel_units(ctx, slices * chunks, [&](int64_t unit, int worker) {
     T* memory = worker_scratch<T>(ctx, worker, room);
     const int64_t first = unit % chunks * chunk, slice = unit / chunks, begin = slice * windows / slices;
