@@ -95,20 +95,50 @@ CR_INLINE void finish(const Attention<T>& a, const Running<T>& run, int64_t quer
   unpack_group(run.mixed, run.sum, queries, a.width, y);
 }
 
-/// One tile of queries, from `first` on.
+/// A tile of queries of a head.
+struct QueryPlace {
+  int64_t head, first;
+};
+
+/// Keys and values that stay in L2 from one tile of queries to the next.
+inline constexpr int64_t kStayBytes = 256 << 10;
+
+/// What the products of one tile of keys ask for: the next tile or, at the last one, what the next tile of queries begins with.
 template <class T>
-void attend(const Attention<T>& a, int64_t head, int64_t first, T* y, T* lse, const ForwardScratch<T>& buffer) {
-  const int64_t count = min_of(kForwardTile<T>, a.queries - first);
+struct Coming {
+  Ahead query, key, value;
+
+  Coming(const Attention<T>& a, const QueryPlace& at, const QueryPlace& next, int64_t k0, bool last) {
+    const int64_t head = last ? next.head : at.head, first = last ? 0 : k0 + kKeyTile, keys = min_of(kKeyTile, a.keys - first);
+    const bool stays = head == at.head && a.keys * (a.depth + a.width) * static_cast<int64_t>(sizeof(T)) <= kStayBytes;
+    if (head < 0) return;
+    if (!stays) {
+      key = rows_ahead(matrix_of(a, a.key, head), first, keys, a.depth);
+      value = rows_ahead(matrix_of(a, a.value, head), first, keys, a.width);
+    }
+    if (last) query = rows_ahead(matrix_of(a, a.query, head), next.first, min_of(kForwardTile<T>, a.queries - next.first), a.depth);
+  }
+};
+
+/// One tile of queries; `next` (head -1 where there is none) is likely to follow.
+template <class T>
+void attend(const Attention<T>& a, const QueryPlace& place, const QueryPlace& next, T* y, T* lse, const ForwardScratch<T>& buffer) {
+  const auto [head, first] = place;
+  const int64_t count = min_of(kForwardTile<T>, a.queries - first), groups = ceil_div(count, kGroup<T>);
   const auto query = matrix_of(a, a.query, head), key = matrix_of(a, a.key, head), value = matrix_of(a, a.value, head);
   for (int64_t g = 0; g * kGroup<T> < count; ++g) {
     const int64_t at = g * kGroup<T>;
     pack_group({query.data + (first + at) * query.row, query.row, query.col}, min_of(kGroup<T>, count - at), a.depth, a.scale2,
                buffer.group(a, g).query);
   }
+  const Matrix<const T> result{y, a.width, 1};
   for (int64_t k0 = 0; k0 < a.keys; k0 += kKeyTile) {
     const int64_t keys = min_of(kKeyTile, a.keys - k0);
     if (a.causal && k0 >= first + count) break;
     const auto k = near_rows(key, k0, keys, a.depth, buffer.key), v = near_rows(value, k0, keys, a.width, buffer.value);
+    const int64_t k1 = k0 + kKeyTile;
+    const bool last = k1 >= a.keys || (a.causal && k1 >= first + count);
+    const Coming<T> coming(a, place, next, k0, last);
     for (int64_t g = 0; g * kGroup<T> < count; ++g) {
       const Running<T> run = buffer.group(a, g);
       const int64_t from = first + g * kGroup<T>, queries = min_of(kGroup<T>, count - g * kGroup<T>);
@@ -116,7 +146,8 @@ void attend(const Attention<T>& a, int64_t head, int64_t first, T* y, T* lse, co
       if (visible == 0) continue;
       const TilePlace at{head, from, k0, queries, visible, kGroup<T>};
       multiply_visible(keys_of_both<T>(a.causal, from, k0, visible), visible, queries,
-                       TileArgs<T>{a.depth, k.data, k.row, k.col, run.query, kGroup<T>, buffer.scores, kGroup<T>, false});
+                       TileArgs<T>{a.depth, k.data, k.row, k.col, run.query, kGroup<T>, buffer.scores, kGroup<T>, false},
+                       Asks{coming.key.part(g, groups), coming.query.part(g, groups)});
       mask_scores(a, at, buffer.scores, buffer.extra);
       soften(buffer.scores, visible, queries, run, a.width, k0 == 0);
       if (a.dropping.p > 0) {
@@ -125,7 +156,8 @@ void attend(const Attention<T>& a, int64_t head, int64_t first, T* y, T* lse, co
           store(buffer.scores + i, load(buffer.scores + i) * load(buffer.extra + i));
         }
       }
-      multiply_all(a.width, queries, TileArgs<T>{visible, v.data, v.col, v.row, buffer.scores, kGroup<T>, run.mixed, kGroup<T>, k0 > 0});
+      multiply_all(a.width, queries, TileArgs<T>{visible, v.data, v.col, v.row, buffer.scores, kGroup<T>, run.mixed, kGroup<T>, k0 > 0},
+                   Asks{coming.value.part(g, groups), rows_ahead(result, from, last ? queries : 0, a.width)});
     }
   }
   for (int64_t g = 0; g * kGroup<T> < count; ++g) {
@@ -151,9 +183,12 @@ void attention(Context& ctx, const Args& args) {
   const int64_t each = max_of(1, kUnitWork / work), all = a.heads * tiles;
   parallel_units(ctx, ceil_div(all, each), [&](int64_t unit, int worker) {
     const ForwardScratch<T> buffer(a, worker_scratch<T>(ctx, worker, ForwardScratch<T>::size(a)));
+    const auto place = [&](int64_t i) {  // of a causal matrix, the long rows first
+      return i < all ? QueryPlace{i / tiles, (tiles - 1 - i % tiles) * kForwardTile<T>} : QueryPlace{-1, 0};
+    };
     for (int64_t i = unit * each; i < min_of(all, (unit + 1) * each); ++i) {
-      const int64_t head = i / tiles, tile = tiles - 1 - i % tiles;  // of a causal matrix, the long rows first
-      attend(a, head, tile * kForwardTile<T>, y + head * a.queries * a.width, lse + head * a.queries, buffer);
+      const QueryPlace at = place(i);
+      attend(a, at, place(i + 1), y + at.head * a.queries * a.width, lse + at.head * a.queries, buffer);
     }
   });
 }

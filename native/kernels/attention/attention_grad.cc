@@ -58,7 +58,7 @@ void query_pass(const Gradient<T>& grad, int64_t head, int64_t first, const Grad
   const Attention<T>& a = grad.forward;
   const auto tile = prepare_queries(grad, head, first, false, buffer);
   for (int64_t k0 = 0; k0 < a.keys && !(a.causal && k0 >= first + tile.count); k0 += kKeyTile) {
-    grad_tile(grad, tile, k0, min_of(kKeyTile, a.keys - k0), true, Matrix<T>{}, Matrix<T>{}, buffer);
+    grad_tile(grad, tile, k0, min_of(kKeyTile, a.keys - k0), true, Matrix<T>{}, Matrix<T>{}, GradAhead{}, buffer);
   }
   write_dquery(grad, tile, buffer);
 }
@@ -74,8 +74,10 @@ void key_pass(const Gradient<T>& grad, int64_t head, int64_t begin, int64_t end,
     const auto tile = prepare_queries(grad, head, first, true, buffer);
     for (int64_t k0 = begin; k0 < end && !(a.causal && k0 >= first + tile.count); k0 += kKeyTile) {
       const int64_t row = k0 - begin;
+      const bool last = k0 + kKeyTile >= end && first + kGradTile<T> >= a.queries;
       grad_tile(grad, tile, k0, min_of(kKeyTile, end - k0), with_dquery, Matrix<T>{key_sums.data + row * key_sums.row, key_sums.row, 1},
-                Matrix<T>{value_sums.data + row * value_sums.row, value_sums.row, 1}, buffer);
+                Matrix<T>{value_sums.data + row * value_sums.row, value_sums.row, 1},
+                last && with_dquery ? head_ahead(grad, head + 1) : GradAhead{}, buffer);
     }
     if (with_dquery) write_dquery(grad, tile, buffer);
   }

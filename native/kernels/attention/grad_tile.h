@@ -110,16 +110,37 @@ CR_INLINE void slope(const Attention<T>& a, const TilePlace& at, const T* lse, c
   }
 }
 
+/// Rows of the four operands that are needed next.
+struct GradAhead {
+  Ahead query, g, key, value;
+
+  [[nodiscard]] GradAhead part(int64_t i, int64_t parts) const {
+    return {query.part(i, parts), g.part(i, parts), key.part(i, parts), value.part(i, parts)};
+  }
+};
+
+/// The first tile of queries and the first of keys of a head; nothing behind the last head.
+template <class T>
+CR_INLINE GradAhead head_ahead(const Gradient<T>& grad, int64_t head) {
+  const Attention<T>& a = grad.forward;
+  if (head >= a.heads) return {};
+  const int64_t queries = min_of(kGradTile<T>, a.queries), keys = min_of(kKeyTile, a.keys);
+  return {rows_ahead(matrix_of(a, a.query, head), 0, queries, a.depth), rows_ahead(matrix_of(a, grad.g, head), 0, queries, a.width),
+          rows_ahead(matrix_of(a, a.key, head), 0, keys, a.depth), rows_ahead(matrix_of(a, a.value, head), 0, keys, a.width)};
+}
+
 /// P' and dS of one group of queries, and its part of dQ.
 template <class T>
 void group_slopes(const Gradient<T>& grad, const TilePlace& at, const Matrix<const T>& key, const Matrix<const T>& value, int64_t offset,
-                  bool with_dquery, const GradScratch<T>& buffer) {
+                  bool with_dquery, const GradAhead& ahead, const GradScratch<T>& buffer) {
   const Attention<T>& a = grad.forward;
   T *weights = buffer.weights + offset, *slopes = buffer.slopes + offset;
   multiply_visible(keys_of_both<T>(a.causal, at.query, at.key, at.keys), at.keys, at.queries,
-                   TileArgs<T>{a.depth, key.data, key.row, key.col, buffer.query + offset * a.depth, kGroup<T>, weights, at.stride, false});
+                   TileArgs<T>{a.depth, key.data, key.row, key.col, buffer.query + offset * a.depth, kGroup<T>, weights, at.stride, false},
+                   Asks{ahead.query, ahead.key});
   multiply_all(at.keys, at.queries,
-               TileArgs<T>{a.width, value.data, value.row, value.col, buffer.g + offset * a.width, kGroup<T>, slopes, at.stride, false});
+               TileArgs<T>{a.width, value.data, value.row, value.col, buffer.g + offset * a.width, kGroup<T>, slopes, at.stride, false},
+               Asks{ahead.g, ahead.value});
   mask_scores(a, at, weights, buffer.extra);
   if (a.dropping.p > 0) {
     draw_factors(a, at, buffer.extra);
@@ -128,9 +149,10 @@ void group_slopes(const Gradient<T>& grad, const TilePlace& at, const Matrix<con
     slope<T, false>(a, at, buffer.lse + offset, buffer.delta + offset, nullptr, weights, slopes);
   }
   if (!with_dquery) return;
-  multiply_all(
-      a.depth, at.queries,
-      TileArgs<T>{at.keys, key.data, key.col, key.row, slopes, at.stride, buffer.dquery + offset * a.depth, kGroup<T>, at.key > 0});
+  const Matrix<const T> result{grad.dquery + at.head * a.queries * a.depth, a.depth, 1};
+  multiply_all(a.depth, at.queries,
+               TileArgs<T>{at.keys, key.data, key.col, key.row, slopes, at.stride, buffer.dquery + offset * a.depth, kGroup<T>, at.key > 0},
+               Asks{rows_ahead(result, at.query, at.queries, a.depth), Ahead{}});
 }
 
 /// Adds to rows of dK and dV (row-major, in whole vectors) what a tile of queries gives them; the first tile that sees a row sets it.
@@ -146,17 +168,17 @@ void add_to_keys(const Attention<T>& a, const QueryTile<T>& tile, int64_t k0, in
     const int64_t from = at * kTileStride<T> + skip;
     multiply_all(rows, a.width,
                  TileArgs<T>{k, buffer.weights + from, kTileStride<T>, 1, tile.g.data + skip * tile.g.row, tile.g.row,
-                             dvalue.data + at * dvalue.row, dvalue.row, more});
+                             dvalue.data + at * dvalue.row, dvalue.row, more, true});
     multiply_all(rows, a.depth,
                  TileArgs<T>{k, buffer.slopes + from, kTileStride<T>, 1, tile.query.data + skip * tile.query.row, tile.query.row,
-                             dkey.data + at * dkey.row, dkey.row, more});
+                             dkey.data + at * dkey.row, dkey.row, more, true});
   }
 }
 
 /// One tile of queries against one of keys. dkey and dvalue are the rows of the tile's keys; without data, only dQ is made.
 template <class T>
 void grad_tile(const Gradient<T>& grad, const QueryTile<T>& tile, int64_t k0, int64_t keys, bool with_dquery, const Matrix<T>& dkey,
-               const Matrix<T>& dvalue, const GradScratch<T>& buffer) {
+               const Matrix<T>& dvalue, const GradAhead& ahead, const GradScratch<T>& buffer) {
   const Attention<T>& a = grad.forward;
   const auto key = near_rows(matrix_of(a, a.key, tile.head), k0, keys, a.depth, buffer.key);
   const auto value = near_rows(matrix_of(a, a.value, tile.head), k0, keys, a.width, buffer.value);
@@ -164,7 +186,7 @@ void grad_tile(const Gradient<T>& grad, const QueryTile<T>& tile, int64_t k0, in
     const int64_t visible = visible_keys<T>(a.causal, tile.first + at, k0, keys);
     if (visible == 0) continue;
     const TilePlace place{tile.head, tile.first + at, k0, min_of(kGroup<T>, tile.count - at), visible, kTileStride<T>};
-    group_slopes(grad, place, key, value, at, with_dquery, buffer);
+    group_slopes(grad, place, key, value, at, with_dquery, ahead.part(at / kGroup<T>, ceil_div(tile.count, kGroup<T>)), buffer);
   }
   if (dkey.data != nullptr) add_to_keys(a, tile, k0, keys, dkey, dvalue, buffer);
 }

@@ -20,18 +20,37 @@ inline constexpr int64_t kKeyTile = 128;
 /// Rows of copies are padded to this many elements, whole vectors on every instruction set.
 CR_INLINE int64_t padded(int64_t n) { return ceil_div(n, 16) * 16; }
 
+/// Memory that is asked for during a product, by its tiles in turn: without it the first touch of each head waits for every line.
+struct Asks {
+  Ahead one = {}, other = {};
+
+  /// What the i-th of `count` tiles asks for.
+  [[nodiscard]] Ahead of(int64_t i, int64_t count) const { return (i % 2 == 0 ? one : other).part(i / 2, (count + 1) / 2); }
+};
+
+/// Rows first..first+count-1 of m, of `cols` elements each; nothing where the elements of a row do not lie side by side.
+template <class T>
+CR_INLINE Ahead rows_ahead(const Matrix<const T>& m, int64_t first, int64_t count, int64_t cols) {
+  constexpr auto size = static_cast<int64_t>(sizeof(T));
+  if (m.col != 1 || count <= 0) return {};
+  return {m.data + first * m.row, m.row * size, count, ceil_div(cols * size, 64)};
+}
+
 /// C = A B or C += A B for any number of rows and columns, by micro-kernels of nearly equal height. Columns are written in whole vectors.
 template <class T>
-CR_INLINE void multiply_all(int64_t rows, int64_t cols, const TileArgs<T>& args) {
+CR_INLINE void multiply_all(int64_t rows, int64_t cols, const TileArgs<T>& args, const Asks& asks = {}) {
   if (rows <= 0) return;
   const int64_t slivers = ceil_div(rows, kTileRows), height = rows / slivers, taller = rows % slivers;
-  for (int64_t j = 0; j < cols; j += kTileCols<T>) {
-    const int64_t vecs = ceil_div(min_of(cols - j, kTileCols<T>), kLanes<T>);
+  const int64_t panels = ceil_div(cols, kTileCols<T>);
+  for (int64_t p = 0; p < panels; ++p) {
+    const int64_t j = p * kTileCols<T>, vecs = ceil_div(min_of(cols - j, kTileCols<T>), kLanes<T>);
     TileArgs<T> tile = args;
     tile.b += j;
     tile.c += j;
     for (int64_t s = 0; s < slivers; ++s) {
       const int64_t count = s < taller ? height + 1 : height;
+      tile.ahead = asks.of(p * slivers + s, panels * slivers);
+      tile.far = args.far || tile.ahead.rows > 0;
       multiply_tile(count, vecs, tile);
       tile.a += count * tile.a_row;
       tile.c += count * tile.c_row;
@@ -131,9 +150,9 @@ CR_INLINE int64_t visible_keys(bool causal, int64_t query, int64_t first, int64_
 /// Scores of a group: C = A B with the keys down. Where the diagonal ends, the later half of a block of keys is seen by the later half of
 /// the queries alone: the rest of that block is not computed, and left for the causal mask to overwrite.
 template <class T>
-CR_INLINE void multiply_visible(int64_t both, int64_t keys, int64_t queries, const TileArgs<T>& args) {
+CR_INLINE void multiply_visible(int64_t both, int64_t keys, int64_t queries, const TileArgs<T>& args, const Asks& asks) {
   constexpr int64_t half = kGroup<T> / 2;
-  multiply_all(min_of(both, keys), queries, args);
+  multiply_all(min_of(both, keys), queries, args, asks);
   if (both >= keys || queries <= half) return;
   TileArgs<T> late = args;
   late.a += both * args.a_row;
