@@ -100,8 +100,10 @@ export function bandwidthMeter(threads: number): Launch | null {
   return existsSync(program) ? { name: 'bandwidth', command: [program], env: { OMP_NUM_THREADS: String(threads) } } : null;
 }
 
-/** chainrule of a checkout, as a process like the others. */
+/** chainrule of a checkout, as a process like the others. Compiled first where sources changed: what is measured is the JavaScript that people install. */
 export function chainrule(name: string, checkout: string, threads: number): Peer {
+  const compiled = spawnSync(process.execPath, [join('scripts', 'setup.mjs'), '--typescript'], { cwd: checkout, stdio: 'inherit' });
+  if (compiled.status !== 0) throw new Error(`the TypeScript of ${checkout} does not compile`);
   const command = [process.execPath, '--import', 'tsx', join(folder, 'chainrule.ts'), checkout];
   return { name, command, env: { CHAINRULE_THREADS: String(threads) }, settle: 2, counts: false };
 }

@@ -11,7 +11,7 @@ import { inputFile } from '../lib/fill.js';
 import { pure, stateful, type Chainrule, type Tensor } from './kinds.js';
 
 const root = resolve(process.argv[2] ?? '.');
-const cr = (await import(pathToFileURL(join(root, 'src', 'index.ts')).href)) as Chainrule;
+const cr = (await import(pathToFileURL(join(root, 'dist', 'index.js')).href)) as Chainrule;
 
 type Run = () => Tensor | readonly Tensor[];
 
@@ -102,13 +102,16 @@ function prepare({ case: one, folder, result }: Request): object {
   } catch (error) {
     return { skip: error instanceof Error ? error.message : String(error) };
   }
-  return { ms: settled() };
+  return { ms: settled(one.kind in stateful ? 1000 : 200) };
 }
 
-/** Milliseconds of a call once V8 has compiled what it runs and the processor is awake: batches that grow, for a fifth of a second. */
-function settled(): number {
+/**
+ * Milliseconds of a call once V8 has compiled what it runs and the processor is awake: batches that grow, for a fifth of a second. Whole steps run much more
+ * code, and V8's compiler takes a core from the engine's threads until it is done: a second.
+ */
+function settled(forMs: number): number {
   let ms = milliseconds(1);
-  for (let calls = 1, end = performance.now() + 200; performance.now() < end; calls = Math.min(2000, 2 * calls)) ms = milliseconds(calls);
+  for (let calls = 1, end = performance.now() + forMs; performance.now() < end; calls = Math.min(2000, 2 * calls)) ms = milliseconds(calls);
   return ms;
 }
 
