@@ -42,15 +42,15 @@ class Cotangents {
   }
 
   takeAll(node: Node): (Tensor | null)[] {
-    const list = this.bySource.get(node) ?? [];
+    const list = this.bySource.get(node) ?? nothing(node);
     this.bySource.delete(node);
-    return node.outSpecs.map((_, i) => list[i] ?? null);
+    return list;
   }
 
   /** Adds to what is there; `g` becomes the walk's. */
   give(source: Node | Tensor, index: number, g: Tensor): void {
     let list = this.bySource.get(source);
-    if (list === undefined) this.bySource.set(source, (list = []));
+    if (list === undefined) this.bySource.set(source, (list = nothing(source)));
     const before = list[index] ?? null;
     if (before === null) {
       list[index] = g;
@@ -60,6 +60,11 @@ class Cotangents {
     before.dispose();
     g.dispose();
   }
+}
+
+/** No cotangent for each output of a node; a leaf has one. */
+function nothing(source: Node | Tensor): (Tensor | null)[] {
+  return source instanceof Node && source.outSpecs.length > 1 ? source.outSpecs.map(() => null) : [null];
 }
 
 /**
@@ -75,19 +80,19 @@ export function walk(
 ): (Tensor | null)[] {
   return withRecording(options.createGraph, () =>
     scope(() => {
-      const wanted = new Set<Node | Tensor>(targets?.map((t) => t.source));
-      const order = reachable(outputs, targets === null ? null : wanted, options.after ?? 0);
+      const wanted = targets === null ? null : new Set<Node | Tensor>(targets.map((t) => t.source));
+      const order = reachable(outputs, wanted, options.after ?? 0);
       const cotangents = new Cotangents();
       const captured = new Map<Node, (Tensor | null)[]>();
       outputs.forEach((t, i) => {
         const source = sourceOf(t);
         if (source !== null) cotangents.give(source, t.nodeIndex, shareGradient(seeds[i] as Tensor));
       });
-      for (const node of order) {
+      for (const node of order.nodes) {
         const g = cotangents.takeAll(node);
-        const isTarget = wanted.has(node);
+        const isTarget = wanted?.has(node) === true;
         if (isTarget) captured.set(node, g);
-        if (g.some((one) => one !== null)) visit(node, g, order.leading, cotangents);
+        if (g.some((one) => one !== null)) visit(node, g, order.leads, cotangents);
         if (!options.retainGraph) consume(node);
         if (!isTarget) g.forEach((one) => one?.dispose());
       }
@@ -114,40 +119,54 @@ export function walk(
   );
 }
 
-interface Order extends Iterable<Node> {
-  /** Nodes and leaves that lead to a target. */
-  readonly leading: ReadonlySet<Node | Tensor>;
+interface Order {
+  /** Newest first. */
+  readonly nodes: readonly Node[];
   readonly leaves: readonly Tensor[];
+  /** Whether a node or a leaf leads to a target. */
+  readonly leads: (source: Node | Tensor | null) => source is Node | Tensor;
 }
+
+/** Each search for what is reachable has a number, which it leaves on what it has seen. */
+let searches = 0;
 
 /** Everything reachable from `outputs`, newest node first, with what lies on a way to a wanted place (null: everything is wanted). Iterative: graphs are deep. */
 function reachable(outputs: readonly Tensor[], wanted: ReadonlySet<Node | Tensor> | null, after: number): Order {
-  const seen = new Set<Node | Tensor>();
+  const search = ++searches;
   const nodes: Node[] = [];
   const leaves: Tensor[] = [];
+  const leading = new Set<Node | Tensor>();
   const stack: (Node | Tensor | null)[] = outputs.map(sourceOf);
   while (stack.length > 0) {
     const source = stack.pop() ?? null;
-    if (source === null || seen.has(source)) continue;
-    seen.add(source);
+    if (source === null || source.seenBy === search) continue;
+    source.seenBy = search;
+    if (wanted?.has(source) === true) leading.add(source);
     if (source instanceof Tensor) leaves.push(source);
     else if (source.id > after) {
       nodes.push(source);
-      for (const parent of source.parents) if (parent !== null && !seen.has(parent)) stack.push(parent);
+      for (const parent of source.parents) if (parent !== null && parent.seenBy !== search) stack.push(parent);
     }
   }
-  nodes.sort((a, b) => a.id - b.id);
-  if (wanted === null) return { leading: seen, leaves, [Symbol.iterator]: () => nodes.reverse().values() };
-  const leading = new Set<Node | Tensor>([...seen].filter((source) => wanted.has(source)));
-  for (const node of nodes) if (node.parents.some((parent) => parent !== null && leading.has(parent))) leading.add(node);
-  const needed = nodes.filter((node) => leading.has(node)).reverse();
-  return { leading, leaves, [Symbol.iterator]: () => needed.values() };
+  if (!isNewestFirst(nodes)) nodes.sort((a, b) => b.id - a.id);
+  if (wanted === null) return { nodes, leaves, leads: isSource };
+  for (const node of [...nodes].reverse()) if (node.parents.some((parent) => parent !== null && leading.has(parent))) leading.add(node);
+  const leads = (source: Node | Tensor | null): source is Node | Tensor => source !== null && leading.has(source);
+  return { nodes: nodes.filter(leads), leaves, leads };
+}
+
+function isSource(source: Node | Tensor | null): source is Node | Tensor {
+  return source !== null;
+}
+
+function isNewestFirst(nodes: readonly Node[]): boolean {
+  return nodes.every((node, i) => node.id <= (nodes[i - 1]?.id ?? Infinity));
 }
 
 /** Calls one rule and passes its results on to the parents. */
-function visit(node: Node, g: readonly (Tensor | null)[], leading: ReadonlySet<Node | Tensor>, cotangents: Cotangents): void {
+function visit(node: Node, g: readonly (Tensor | null)[], leads: Order['leads'], cotangents: Cotangents): void {
   const { rule, parents } = node;
-  if (!parents.some((parent) => parent !== null && leading.has(parent))) return;
+  if (!parents.some(leads)) return;
   if (rule.pull === null)
     throw new GradError(
       rule.name,
@@ -167,7 +186,7 @@ function visit(node: Node, g: readonly (Tensor | null)[], leading: ReadonlySet<N
     const thunks = pull(g, handles, node.attrs, node.specs, node.outSpecs);
     return parents.map((parent, i) => {
       const thunk = thunks[i] ?? null;
-      if (parent === null || thunk === null || !leading.has(parent)) return null;
+      if (thunk === null || !leads(parent)) return null;
       const spec = node.specs[i] as { shape: readonly number[] };
       return shareGradient(sumTo(checkedGradient(rule.name, thunk(), spec.shape), spec.shape));
     });

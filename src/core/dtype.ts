@@ -7,6 +7,11 @@ export type DType = (typeof dtypes)[number];
 /** Position of each dtype in `dtypes`: its code in commands. */
 export const dtypeCode: Readonly<Record<DType, number>> = { f32: 0, f64: 1, i32: 2, i64: 3, u8: 4, bool: 5, i8: 6, bf16: 7, f16: 8 };
 
+/** dtypeCode without the look-up for the commonest dtype: every operand of every command asks. */
+export function codeOf(dtype: DType): number {
+  return dtype === 'f32' ? 0 : dtypeCode[dtype];
+}
+
 /** Bytes per element. */
 export const itemSize: Readonly<Record<DType, number>> = { f32: 4, f64: 8, i32: 4, i64: 8, u8: 1, bool: 1, i8: 1, bf16: 2, f16: 2 };
 

@@ -110,13 +110,11 @@ function reportToV8(): void {
 export function collectUnreachable(): number {
   forgetSites();
   trackedSinceSweep = 0;
-  const dead = sweep();
-  for (const { block, bytes, sizeClass } of dead) {
+  return sweep((block, bytes, sizeClass) => {
     recycle(block, sizeClass);
     trackedBytes -= bytes;
     unreported -= bytes;
-  }
-  return dead.length;
+  });
 }
 
 function refill(sizeClass: number, bytes: number): number {

@@ -16,6 +16,8 @@ export class Handle {
   releasedBy = '';
   /** Taken out of its scope by keep() or by becoming a parameter. */
   kept = false;
+  /** While its scope ends: it is part of the result. */
+  escapes = false;
   private rowMajor: boolean | undefined;
 
   constructor(storage: Storage, dtype: DType, shape: Shape, strides: Shape, offset: number) {

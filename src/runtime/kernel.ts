@@ -1,5 +1,5 @@
 import { native } from '../binding/load.js';
-import { dtypeCode, dtypes, isHalf, type DType } from '../core/dtype.js';
+import { codeOf, dtypeCode, dtypes, isHalf, type DType } from '../core/dtype.js';
 import { DTypeError } from '../errors.js';
 import { command } from './stream.js';
 import type { Handle } from './handle.js';
@@ -82,7 +82,7 @@ export function kernel(
   const count = entry.params.length;
   return (ins, outs, values = noParams) => {
     const operand = (key < ins.length ? ins[key] : outs[key - ins.length]) as Handle;
-    const id = ids[dtypeCode[operand.dtype]] as number;
+    const id = ids[codeOf(operand.dtype)] as number;
     if (id < 0) {
       if (isHalf(operand.dtype)) throw new NoHalfKernel(name);
       throw new DTypeError(name, `no kernel for ${operand.dtype}; there is one for ${supportedDTypes(name).join(', ')}`);

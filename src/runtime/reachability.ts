@@ -12,22 +12,19 @@ interface Watched {
   slot: number;
 }
 
-export interface Dead {
-  readonly block: number;
-  readonly bytes: number;
-  readonly sizeClass: number;
-}
-
 /** By slot: what to give back when the object is gone. Never the object itself. */
 const blocks: number[] = [];
 const byteSizes: number[] = [];
 const sizeClasses: number[] = [];
 const freeSlots: number[] = [];
+/** Whether the addon knows of it. */
+const handed: boolean[] = [];
 
 /** Watched but not yet handed to the addon: one call for many. They are strongly held until then. */
 let pending: Watched[] = [];
 const maxPending = 64;
 const maxPendingBytes = 1 << 20;
+const pendingSlots = new Uint32Array(maxPending);
 let pendingBytes = 0;
 let watchedSinceSweep = 0;
 let live = 0;
@@ -37,6 +34,7 @@ export function watch(storage: Watched): void {
   blocks[slot] = storage.block;
   byteSizes[slot] = storage.bytes;
   sizeClasses[slot] = storage.sizeClass;
+  handed[slot] = false;
   storage.slot = slot;
   pending.push(storage);
   live++;
@@ -46,34 +44,37 @@ export function watch(storage: Watched): void {
 }
 
 function hand(): void {
-  const objects = pending.filter((storage) => storage.slot >= 0);
+  const objects: Watched[] = [];
+  for (const storage of pending) {
+    if (storage.slot < 0) continue; // released meanwhile
+    handed[storage.slot] = true;
+    pendingSlots[objects.length] = storage.slot;
+    objects.push(storage);
+  }
   pending = [];
   pendingBytes = 0;
-  if (objects.length > 0)
-    native.track(
-      objects,
-      Uint32Array.from(objects, (storage) => storage.slot),
-    );
+  if (objects.length > 0) native.track(objects, pendingSlots);
 }
 
 export function forget(storage: Watched): void {
-  native.untrack(storage.slot);
+  if (handed[storage.slot] === true) native.untrack(storage.slot);
   freeSlots.push(storage.slot);
   storage.slot = -1;
   live--;
 }
 
-/** Storages that have become unreachable since the last call. */
-export function sweep(): Dead[] {
+/** Gives each storage that has become unreachable since the last call to `free`, and returns their number. */
+export function sweep(free: (block: number, bytes: number, sizeClass: number) => void): number {
   hand();
   watchedSinceSweep = 0;
-  const dead: Dead[] = [];
-  for (const slot of native.sweep()) {
-    dead.push({ block: blocks[slot] as number, bytes: byteSizes[slot] as number, sizeClass: sizeClasses[slot] as number });
+  const dead = native.sweep();
+  for (let i = 0; i < dead.length; i++) {
+    const slot = dead[i] as number;
+    free(blocks[slot] as number, byteSizes[slot] as number, sizeClasses[slot] as number);
     freeSlots.push(slot);
-    live--;
   }
-  return dead;
+  live -= dead.length;
+  return dead.length;
 }
 
 /** Whether enough was watched since the last sweep for its cost (about 30 ns for each live reference) to be shared out. */

@@ -62,20 +62,22 @@ export function scope<T>(fn: () => T, name = 'scope()'): T {
 }
 
 function close(ended: Scope, result: unknown): void {
-  const escaping = new Set<Handle>();
+  const escaping: Handle[] = [];
   collect(result, escaping, 0);
+  for (const handle of escaping) handle.escapes = true;
   for (const handle of ended.handles) {
     if (handle.releasedBy !== '' || handle.kept) continue;
-    if (!escaping.has(handle)) releaseHandle(handle, ended.name);
+    if (!handle.escapes) releaseHandle(handle, ended.name);
     else own(handle);
   }
+  for (const handle of escaping) handle.escapes = false;
 }
 
 const maxDepth = 16;
 
 /** The handles in a result. */
-function collect(value: unknown, into: Set<Handle>, depth: number): void {
-  if (value instanceof Handle) into.add(value);
+function collect(value: unknown, into: Handle[], depth: number): void {
+  if (value instanceof Handle) into.push(value);
   else if (typeof value !== 'object' || value === null || depth > maxDepth || ArrayBuffer.isView(value)) return;
   else if (Array.isArray(value)) for (const item of value) collect(item, into, depth + 1);
   else if (value instanceof Map) for (const item of value.values()) collect(item, into, depth + 1);

@@ -1,6 +1,6 @@
 import { native } from '../binding/load.js';
 import type { Handle } from './handle.js';
-import { dtypeCode, type RawArray } from '../core/dtype.js';
+import { codeOf, type RawArray } from '../core/dtype.js';
 import { rememberSite } from './failures.js';
 
 /**
@@ -83,20 +83,21 @@ export function command(
 function operand(start: number, t: Handle, flag: number): number {
   const { shape, strides } = t;
   const rank = shape.length;
-  let at = start;
+  words[start] = t.storage.block;
+  words[start + 1] = t.offset;
+  words[start + 2] = codeOf(t.dtype) + flag;
+  words[start + 3] = rank;
+  const sizes = start + 4;
+  const steps = sizes + rank;
   let size = 1;
-  words[at++] = t.storage.block;
-  words[at++] = t.offset;
-  words[at++] = dtypeCode[t.dtype] + flag;
-  words[at++] = rank;
   for (let i = 0; i < rank; i++) {
     const n = shape[i] as number;
     size *= n;
-    words[at++] = n;
+    words[sizes + i] = n;
+    words[steps + i] = strides[i] as number;
   }
-  for (let i = 0; i < rank; i++) words[at++] = strides[i] as number;
   elements += size;
-  return at;
+  return steps + rank;
 }
 
 /** Appends the command that gives a block's memory back to the system, after everything that uses it. */

@@ -53,6 +53,8 @@ export class Node {
   readonly parentIndex: readonly number[];
   readonly specs: readonly Spec[];
   readonly outSpecs: readonly Spec[];
+  /** Number of the last search through the graph that came by. */
+  seenBy = 0;
   /** null once a backward pass consumed it. */
   saved: SavedTensor[] | null = null;
 

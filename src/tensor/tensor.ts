@@ -28,6 +28,8 @@ export class Tensor extends Handle {
   nodeIndex = 0;
   /** For a handle that stands for a leaf (a saved tensor): the leaf that gradients go to. */
   leaf: Tensor | null = null;
+  /** For a leaf: number of the last search through the graph that came by. */
+  seenBy = 0;
   private needsGrad = false;
   private gradient: Tensor | null = null;
 

@@ -18,7 +18,7 @@ export const reshapeOp = defineView({
 export function reshape(x: Tensor, shape: Shape): Tensor {
   checkLive('reshape', 'x', x);
   const target = resolve(x, shape);
-  if (viewStrides(x, target) !== null) return reshapeOp.apply(x, { shape: target });
+  if (x.isContiguous || viewStrides(x, target) !== null) return reshapeOp.apply(x, { shape: target });
   const source = contiguous(x);
   const y = reshapeOp.apply(source, { shape: target });
   source.dispose();
@@ -56,9 +56,10 @@ function runs({ shape, strides }: Pick<Tensor, 'shape' | 'strides'>): { size: nu
 }
 
 function resolve(x: Tensor, shape: Shape): Shape {
-  const unknown = checkList('reshape', 'shape', shape).filter((n) => n === -1).length;
+  let unknown = 0;
+  for (const n of checkList('reshape', 'shape', shape)) if (n === -1) unknown++;
   if (unknown > 1) throw new ShapeError('reshape', `at most one size may be -1, got ${formatShape(shape)}`);
-  const known = shape.filter((n) => n !== -1);
+  const known = unknown === 0 ? shape : shape.filter((n) => n !== -1);
   checkShape('reshape', known);
   const rest = sizeOf(known);
   const size = sizeOf(x.shape);

@@ -47,7 +47,8 @@ export function keptHandle(x: Spec, out: Tensor, axes: readonly number[]): Handl
 
 /** A result of reducing `shape` over `axes`, repeated along them. [...] -> shape. */
 export function spread(y: Tensor, shape: Shape, axes: readonly number[]): Tensor {
-  return expand(restore(y, shape, axes), shape);
+  const leading = axes.every((axis, i) => axis === i) && y.shape.length + axes.length === shape.length;
+  return expand(leading ? y : restore(y, shape, axes), shape);
 }
 
 /** A result of reducing `shape` over `axes`, with the reduced axes of size 1. */
