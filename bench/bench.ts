@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { engine } from '../src/index.js';
 import { cases } from './cases/index.js';
-import { changeLine, changeOf, checkout, conclusion, isSlower, type Change } from './lib/against.js';
+import { changeLine, changeOf, checkout, conclusion, confirmed, isSlower, type Change } from './lib/against.js';
 import { matching, nameOf, type Case } from './lib/case.js';
 import type { Measured } from './lib/measure.js';
 import { commonUsage, readOptions, type Options } from './lib/options.js';
@@ -12,12 +12,13 @@ import { machine, runSession } from './lib/session.js';
 
 const usage = `usage: npm run bench -- [options]
 ${commonUsage}
-  --against REV     build another commit (in build-against/) and measure both in turns; exit status 1 when a row became slower beyond noise
+  --against REV     build another commit (in build-against/) and measure both in turns; exit status 1 when a row became slower beyond
+                    noise: by 5 % in the median and in seven rounds of eight, three times with new processes
 
 Each line: row, threads, median time of a call and how far the samples scatter, speed, and which share of the machine's limit that is: multiply-adds measured
 beside the row, or (mem) the time that its bytes take at the bandwidth measured for as many. \`npm run compare\` sets other engines beside it.`;
 
-/** Both commits over the chosen rows; rows that look slower are measured once more, with twice the rounds, before anything is said. */
+/** Both commits over the chosen rows; rows that look slower are measured again, with twice the rounds, before anything is said. */
 async function guard(options: Options, revision: string, chosen: readonly Case[]): Promise<number> {
   const { folder, commit } = checkout(revision, engine.stats().isa);
   const engines = (threads: number): Peer[] => [chainrule('now', root, threads), chainrule(commit, folder, threads)];
@@ -27,16 +28,13 @@ async function guard(options: Options, revision: string, chosen: readonly Case[]
   };
   const changesIn = (all: readonly Measured[]): Change[] => all.flatMap((each) => changeOf(each) ?? []);
   const first = changesIn(await runSession({ cases: chosen, options, engines, show }));
-  const suspects = new Set(first.filter(isSlower).map(({ name }) => name));
-  let again: Change[] = [];
-  if (suspects.size > 0) {
-    console.log(`\n${suspects.size} rows look slower; once more:`);
-    const cases = chosen.filter((one) => suspects.has(nameOf(one)));
-    again = changesIn(await runSession({ cases, options: { ...options, rounds: 2 * options.rounds }, engines, show }));
-  }
-  const key = ({ name, threads }: Change): string => `${name} ${threads}`;
-  const second = new Map(again.map((change) => [key(change), change]));
-  const changes = first.map((change) => (isSlower(change) ? (second.get(key(change)) ?? change) : change));
+  const changes = await confirmed(first, async (suspects) => {
+    if (process.exitCode !== undefined) return []; // interrupted
+    console.log(`\n${suspects.length} row${suspects.length === 1 ? ' looks' : 's look'} slower; once more, by new processes:`);
+    const names = new Set(suspects.map(({ name }) => name));
+    const cases = chosen.filter((one) => names.has(nameOf(one)));
+    return changesIn(await runSession({ cases, options: { ...options, rounds: 2 * options.rounds }, engines, show }));
+  });
   console.log(`\nagainst ${commit}: ${conclusion(changes)}`);
   if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(changes, null, 1)}\n`);
   return changes.some(isSlower) ? 1 : 0;

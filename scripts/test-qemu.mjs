@@ -1,6 +1,7 @@
 // `npm run test:qemu [-- haswell nehalem arm64]`: every row of the op table, forward and backward, on CPUs that this machine does not have, under QEMU's user emulation:
 // AVX2 (Haswell), the baseline (Nehalem) and NEON (a cross-built addon in a Node for arm64). Each must give the very bits that the same kernels give natively here;
-// NEON those of AVX2, as docs/numerics.md promises. Needs qemu-user-static, and for arm64 g++-aarch64-linux-gnu; Node for arm64 comes from the npm registry.
+// NEON those of AVX2, as docs/numerics.md promises. Needs qemu-user-static, and for arm64 g++-aarch64-linux-gnu; Node for arm64 comes from the npm registry. A target
+// whose tools are missing is left out, and the last line says so.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 
 import { buildNative } from './build-native.mjs';
+import { end, installed, skipped } from './lib/gate.mjs';
 import { root } from './lib/paths.mjs';
 
 /** `same`: the native instruction set whose bits are expected. */
@@ -21,13 +23,15 @@ const folder = join(root, 'build-qemu');
 const tree = join(folder, 'tree');
 const program = join(tree, 'test', 'helpers', 'dump.js');
 
-function fail(message) {
-  console.error(`test-qemu: ${message}`);
-  process.exit(2);
-}
+const fail = (message) => end('test:qemu', 1, message);
 
-function needs(command, packageName) {
-  if (spawnSync(command, ['--version']).error) fail(`${command} is not installed (Debian: apt-get install ${packageName})`);
+/** What a target lacks, as text, or null. */
+function missing(name) {
+  const { emulator } = targets[name];
+  if (!installed(emulator[0])) return `${emulator[0]} is not installed (Debian: apt-get install qemu-user-static)`;
+  if (name === 'arm64' && !installed('aarch64-linux-gnu-g++'))
+    return 'aarch64-linux-gnu-g++ is not installed (Debian: apt-get install g++-aarch64-linux-gnu)';
+  return null;
 }
 
 /** A Node for arm64 of this Node's version, or the nearest that the registry has under this major. */
@@ -44,7 +48,6 @@ function nodeForArm64() {
 }
 
 async function buildForArm64() {
-  needs('aarch64-linux-gnu-g++', 'g++-aarch64-linux-gnu');
   const settings = ['CMAKE_CXX_COMPILER=aarch64-linux-gnu-g++', 'CMAKE_SYSTEM_NAME=Linux', 'CMAKE_SYSTEM_PROCESSOR=aarch64'];
   const options = ['-O', join('build-qemu', 'arm64', 'build'), '--arch=arm64', ...settings.map((setting) => `--CD${setting}`)];
   if (!(await buildNative(options, { quiet: true }))) fail('the cross build for arm64 failed');
@@ -87,16 +90,20 @@ function differences(a, b) {
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !(name in targets));
-if (unknown.length > 0) fail(`there is no target ${unknown.join(', ')}; there are: ${Object.keys(targets).join(', ')}`);
-if (process.platform !== 'linux' || process.arch !== 'x64') fail('runs on Linux x64 only');
+if (unknown.length > 0) end('test:qemu', 2, `there is no target ${unknown.join(', ')}; there are: ${Object.keys(targets).join(', ')}`);
+if (process.platform !== 'linux' || process.arch !== 'x64') end('test:qemu', skipped, 'it runs on Linux x64 only');
 const names = asked.length > 0 ? asked : Object.keys(targets);
+const lacks = names.flatMap((name) => (missing(name) === null ? [] : [`${name} left out: ${missing(name)}`]));
+for (const text of lacks) console.error(`test:qemu: ${text}`);
+const able = names.filter((name) => missing(name) === null);
+if (able.length === 0) end('test:qemu', skipped, lacks.join('; '));
 
 transpile();
 const references = new Map();
+const summary = [];
 let bad = 0;
-for (const name of names) {
+for (const name of able) {
   const { emulator, isa, same } = targets[name];
-  needs(emulator[0], 'qemu-user-static');
   if (name === 'arm64') await buildForArm64();
   if (!references.has(same)) references.set(same, run(`native-${same}`, [process.execPath], { CHAINRULE_ISA: same }));
   const node = name === 'arm64' ? nodeForArm64() : process.execPath;
@@ -104,9 +111,9 @@ for (const name of names) {
   if (result.isa !== isa) fail(`${name}: kernels of ${result.isa} ran, not ${isa}`);
   const different = differences(result, references.get(same));
   bad += different.length;
-  console.log(
-    `${name} (${isa}): ${Object.keys(result.entries).length - different.length} entries have the bits of ${same}, ${different.length} differ`,
-  );
+  const entries = Object.keys(result.entries).length;
+  summary.push(`${name} (${isa}): ${entries - different.length} of ${entries} entries have the bits of ${same}`);
+  console.log(summary.at(-1));
   for (const entry of different.slice(0, 20)) console.log(`  ${entry}`);
 }
-process.exit(bad === 0 ? 0 : 1);
+end('test:qemu', bad === 0 ? 0 : 1, [...summary, ...lacks].join('; '));

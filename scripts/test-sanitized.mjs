@@ -2,9 +2,10 @@
 // `npm run test:tsan`: a stress script under ThreadSanitizer, in plain node (vitest's own threads would drown it in reports).
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 
 import { buildNative } from './build-native.mjs';
+import { end, installed, skipped as notHere } from './lib/gate.mjs';
 import { root } from './lib/paths.mjs';
 
 // The tarball has a binary of its own, and long runs take ten times as long here.
@@ -29,18 +30,22 @@ const kinds = {
 
 const [name = 'asan', ...given] = process.argv.slice(2);
 const kind = kinds[name];
-if (kind === undefined || process.platform !== 'linux') {
-  console.error(`test-sanitized: ${Object.keys(kinds).join(' or ')}, on Linux with gcc`);
-  process.exit(2);
-}
+const gate = `test:${name}`;
+if (kind === undefined) end('test-sanitized', 2, `there is no sanitizer ${name}; there are: ${Object.keys(kinds).join(', ')}`);
+if (process.platform !== 'linux') end(gate, notHere, 'it runs on Linux only');
+if (!installed('gcc')) end(gate, notHere, 'gcc is not installed (Debian: apt-get install g++)');
+
+// gcc answers with a path when it has the library, with the bare name when it has not.
+const library = (file) => execFileSync('gcc', [`-print-file-name=${file}`], { encoding: 'utf8' }).trim();
+const lacking = kind.libraries.filter((file) => !isAbsolute(library(file)));
+if (lacking.length > 0) end(gate, notHere, `gcc has no ${lacking.join(', ')} (Debian: in libasan or libtsan of gcc's version)`);
 
 // node-gyp-build looks for build/Release below the folder that CHAINRULE_PREBUILD names.
 const folder = `build-${name}`;
 const isa = process.arch === 'arm64' ? 'neon' : 'avx2';
 const options = ['-O', join(folder, 'build'), `--CDCHAINRULE_SANITIZE=${kind.sanitize}`, `--CDISAS=${isa}`];
-if (!(await buildNative(options, { quiet: true }))) process.exit(1);
+if (!(await buildNative(options, { quiet: true }))) end(gate, 1, `the addon for ${kind.sanitize} does not build; see above`);
 
-const library = (file) => execFileSync('gcc', [`-print-file-name=${file}`], { encoding: 'utf8' }).trim();
 const env = {
   ...process.env,
   CHAINRULE_PREBUILD: join(root, folder),
@@ -50,5 +55,8 @@ const env = {
   TSAN_OPTIONS: `halt_on_error=0:exitcode=66:suppressions='${join(root, 'test', 'stress', 'tsan.supp')}'`,
 };
 const tests = given.length > 0 ? given : kind.tests;
+const started = Date.now();
 const run = spawnSync(process.execPath, kind.command(tests), { cwd: root, env, stdio: 'inherit' });
-process.exit(run.status ?? 1);
+const seconds = ((Date.now() - started) / 1000).toFixed(0);
+const what = `${tests.length} ${name === 'asan' ? 'folders or files of tests' : 'script'} with ${kind.sanitize} sanitizer on ${isa}, ${seconds} s`;
+end(gate, run.status === 0 ? 0 : 1, run.status === 0 ? what : `${what}: ended with ${run.signal ?? run.status}`);

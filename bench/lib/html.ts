@@ -18,7 +18,7 @@ const colorOf = (group: string): string =>
 
 /** Operations per byte against operations per second, both logarithmic, under the roof of the measured peaks. Rows without arithmetic of their own are left out. */
 function roofline(all: readonly Measured[], threads: number): string {
-  const members = all.filter((each) => each.threads === threads && each.one.flops > 0);
+  const members = all.filter((each) => each.threads === threads && each.one.flops > 0 && each.one.reads + each.one.writes > 0);
   if (members.length === 0) return '';
   const [width, height, left, right, top, bottom] = [760, 380, 62, 20, 16, 46];
   const intensity = (each: Measured): number => each.one.flops / (each.one.reads + each.one.writes);
@@ -27,8 +27,9 @@ function roofline(all: readonly Measured[], threads: number): string {
   const rates = all.filter((each) => each.threads === threads && each.one.reads + each.one.writes > 3e7 && each.memoryMs > 0);
   const bandwidth = median(rates.map((each) => (each.one.reads + each.one.writes) / each.memoryMs / 1e6));
   const roof = Number.isNaN(bandwidth) ? null : bandwidth;
-  const x = logScale(Math.min(0.2, ...members.map(intensity)), Math.max(1000, ...members.map(intensity)), left, width - right);
-  const y = logScale(Math.min(peak / 100, ...members.map(speed)) * 0.8, Math.max(peak * 1.5, ...members.map(speed)), height - bottom, top);
+  const [leastX, leastY] = [Math.min(0.2, ...members.map(intensity)), Math.min(peak / 100, ...members.map(speed)) * 0.8];
+  const x = logScale(leastX, Math.max(1000, ...members.map(intensity)), left, width - right);
+  const y = logScale(leastY, Math.max(peak * 1.5, ...members.map(speed)), height - bottom, top);
   const grid = [
     ...x.ticks.map(
       (tick) =>
@@ -42,8 +43,9 @@ function roofline(all: readonly Measured[], threads: number): string {
     ),
   ];
   const ridge = roof === null ? left : x(Math.max(peak / roof, 10 ** -3));
-  const foot =
-    roof === null ? [] : [line(Math.max(left, x((y.ticks[0] ?? 1) / roof)), y(y.ticks[0] ?? 1), ridge, y(peak), { class: 'roof' })];
+  // The slope enters the picture from below or from the left.
+  const enters = roof === null ? leastX : Math.max(leastX, leastY / roof);
+  const foot = roof === null ? [] : [line(x(enters), y(enters * roof), ridge, y(peak), { class: 'roof' })];
   const roofs = [
     line(Math.max(left, ridge), y(peak), width - right, y(peak), { class: 'roof' }),
     ...foot,

@@ -19,6 +19,9 @@ export function machine(): string {
   return `${cpus()[0]?.model.trim() ?? 'unknown CPU'} x ${cpus().length}, Node ${process.versions.node}, chainrule ${commit || 'without git'}${changed}, ${date}`;
 }
 
+/** Rows done, time gone and, from the last rows, time left; then the row under way. */
+const format = '{bar} {value}/{total} rows, {duration_formatted}, {eta_formatted} left  {name}';
+
 export interface Session {
   readonly cases: readonly Case[];
   readonly options: Options;
@@ -32,7 +35,7 @@ export interface Session {
 export async function runSession({ cases, options, engines, show }: Session): Promise<Measured[]> {
   const folder = mkdtempSync(join(tmpdir(), 'chainrule-bench-'));
   const bar = process.stderr.isTTY
-    ? new SingleBar({ format: '{bar} {value}/{total} {name}', stream: process.stderr, clearOnComplete: true }, Presets.shades_classic)
+    ? new SingleBar({ format, etaBuffer: 50, barsize: 24, stream: process.stderr, clearOnComplete: true }, Presets.shades_classic)
     : null;
   let bench: Bench | null = null;
   const clean = (): void => {
@@ -61,8 +64,9 @@ export async function runSession({ cases, options, engines, show }: Session): Pr
       say(`${threads} thread${threads === 1 ? '' : 's'}: ${[...bench.versions].map(([name, version]) => `${name} ${version}`).join(', ')}`);
       for (const one of cases) {
         if (stopped) break;
-        bar?.increment(1, { name: nameOf(one) });
+        bar?.update({ name: nameOf(one) });
         const measured = await bench.measure(one, (message) => say(`  ${nameOf(one)}: ${message}`));
+        bar?.increment();
         if (measured === null) continue;
         all.push(measured);
         say(show(measured));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { changeOf, conclusion, isSlower } from '../../bench/lib/against.js';
+import { changeOf, conclusion, confirmed, isSlower, summaryOf, type Change } from '../../bench/lib/against.js';
 import { cases, targets } from '../../bench/cases/index.js';
 import { input, matching, nameOf, row, type Case } from '../../bench/lib/case.js';
 import { allowed, compare } from '../../bench/lib/check.js';
@@ -8,6 +8,7 @@ import { page } from '../../bench/lib/html.js';
 import type { Measured, Timing } from '../../bench/lib/measure.js';
 import { readOptions } from '../../bench/lib/options.js';
 import { best, line, markdown, rowsOf, shareOf, summarize } from '../../bench/lib/report.js';
+import { random, type Random } from '../helpers/random.js';
 import { median, quantile, short, spread, time } from '../../bench/lib/stats.js';
 
 const sample = row({
@@ -186,6 +187,44 @@ describe('two commits', () => {
     expect([slower, noisy, same].map((change) => change !== undefined && isSlower(change))).toEqual([true, false, false]);
     expect(conclusion([slower, noisy, same].flatMap((change) => change ?? []))).toContain('1 slower beyond noise');
     expect(changeOf(measured([]))).toBeNull();
+  });
+});
+
+describe('a commit against itself', () => {
+  const rounds = 9;
+  /** 2000 rows whose rounds scatter by 15 % and whose processes differ by 3 %, standard deviations both: a busy virtual machine. */
+  const measure = (rng: Random, names: readonly string[], count: number, factor: number): Change[] =>
+    names.map((name) => {
+      const normal = (): number => Math.sqrt(-2 * Math.log(1 - rng.next())) * Math.cos(2 * Math.PI * rng.next());
+      const own = Math.exp(0.03 * normal());
+      const ratios = Array.from({ length: count }, () => (own * Math.exp(0.15 * normal())) / factor);
+      return { name, threads: 1, before: 1, after: 1, ...summaryOf(ratios) };
+    });
+  const verdicts = async (factor: number): Promise<{ first: number; left: number }> => {
+    const rng = random(`noise ${factor}`);
+    const names = Array.from({ length: 2000 }, (_, i) => `row ${i}`);
+    const first = measure(rng, names, rounds, factor);
+    const again = (suspects: readonly Change[]): Promise<Change[]> =>
+      Promise.resolve(
+        measure(
+          rng,
+          suspects.map(({ name }) => name),
+          2 * rounds,
+          factor,
+        ),
+      );
+    return { first: first.filter(isSlower).length, left: (await confirmed(first, again)).filter(isSlower).length };
+  };
+
+  it('is not called slower: none of 2000 rows, though some look so at first', async () => {
+    const { first, left } = await verdicts(1);
+    expect(first).toBeGreaterThan(10);
+    expect(first).toBeLessThan(100);
+    expect(left).toBe(0);
+  });
+
+  it('is found when it is slower by half', async () => {
+    expect((await verdicts(1.5)).left).toBeGreaterThan(1900);
   });
 });
 
