@@ -97,6 +97,46 @@ test.each(['f32', 'f64'] as const)('a matrix times a vector in %s equals plain l
   }
 });
 
+test.each(['f32', 'f64'] as const)('a vector times a matrix in %s equals plain loops around a unit of its columns', (dtype) => {
+  const draw = new Integers(7);
+  for (const [n, k] of [
+    [2047, 40],
+    [2049, 390],
+    [3100, 700],
+    [4100, 9],
+  ] as const) {
+    expect(compare(draw, 1, n, k, dtype)).toBe('');
+  }
+});
+
+test('batches beyond L2 equal plain loops, in any layout', () => {
+  const draw = new Integers(8);
+  for (const [batch, m, n, k] of [
+    [17, 100, 110, 60],
+    [60, 13, 130, 50],
+    [3, 400, 90, 390],
+  ] as const) {
+    for (const layout of [0, 1, 2, 3]) {
+      const [ta, tb] = [layout % 2 === 1, layout >= 2];
+      const [va, vb] = [draw.array(batch * m * k), draw.array(batch * k * n)];
+      const c = scope(() => {
+        const a = fromArray(va, ta ? [batch, k, m] : [batch, m, k], { dtype: 'f32' });
+        const b = fromArray(vb, tb ? [batch, n, k] : [batch, k, n], { dtype: 'f32' });
+        return matmul(ta ? transpose(a) : a, tb ? transpose(b) : b).dataSync();
+      });
+      const want = new Float32Array(batch * m * n);
+      want.forEach((_, at) => {
+        const [p, i, j] = [Math.floor(at / (m * n)), Math.floor(at / n) % m, at % n];
+        let sum = 0;
+        for (let q = 0; q < k; q++)
+          sum += (va[p * m * k + (ta ? q * m + i : i * k + q)] ?? NaN) * (vb[p * k * n + (tb ? j * k + q : q * n + j)] ?? NaN);
+        want[at] = sum;
+      });
+      expect(c).toEqual(want);
+    }
+  }
+});
+
 test('batched products with broadcasting equal plain loops', () => {
   const draw = new Integers(3);
   for (let i = 0; i < 100; i++) {

@@ -19,8 +19,9 @@ struct Gemv {
   int64_t n, k, row, col, x_step, y_step, bias_step;
 };
 
-inline constexpr int64_t kGemvCols = 1024;     // sums that a unit keeps in L1
-inline constexpr int64_t kGemvUnit = 1 << 16;  // elements of w in a unit, about 5 us
+inline constexpr int64_t kGemvCols = 2048;           // sums that a unit keeps in L1
+inline constexpr int64_t kGemvUnit = 1 << 16;        // elements of w in a unit along rows, about 5 us
+inline constexpr int64_t kGemvColumnUnit = 1 << 20;  // down columns
 
 /// Rows that are read side by side, and columns of each that are read in turn: a cache line. Rows are few, for the prefetcher follows few
 /// streams.
@@ -85,16 +86,17 @@ template <int Steps, class W, class T>
 CR_INLINE void add_columns(const W* w, int64_t col, const T* x, int64_t n, T* sum) {
   using V = Vec<T>;
   V factor[Steps];
-  for (int i = 0; i < Steps; ++i) factor[i] = splat<V>(x[i]);
-  for (int64_t j = 0; j < n; j += kLanes<T>) {
-    const int64_t left = n - j;
+  CR_UNROLL for (int i = 0; i < Steps; ++i) factor[i] = splat<V>(x[i]);
+  int64_t j = 0;
+  for (; j + kLanes<T> <= n; j += kLanes<T>) {
     V v = load(sum + j);
-    for (int i = 0; i < Steps; ++i) {
-      const W* from = w + i * col + j;
-      v = fma(factor[i], left >= kLanes<T> ? load_wide(from) : load_wide_partial(from, left), v);
-    }
+    CR_UNROLL for (int i = 0; i < Steps; ++i) v = fma(factor[i], load_wide(w + i * col + j), v);
     store(sum + j, v);
   }
+  if (j == n) return;
+  V v = load(sum + j);
+  for (int i = 0; i < Steps; ++i) v = fma(factor[i], load_wide_partial(w + i * col + j, n - j), v);
+  store(sum + j, v);
 }
 template <class W, class T>
 CR_INLINE void add_down_columns(const W* w, int64_t col, const T* x, int64_t k, int64_t n, T* sum) {
@@ -135,12 +137,24 @@ CR_INLINE void gemv_down_columns(const Gemv<W>& g, const T* x, int64_t begin, in
   for (int64_t block = 0; block < blocks.count; ++block) {
     const int64_t at = block * blocks.size, count = min_of(g.k - at, blocks.size);
     T* to = block == 0 ? total : sum;
-    std::memset(to, 0, sizeof sum);
+    std::memset(to, 0, static_cast<size_t>(n + kLanes<T>) * sizeof(T));
     add_down_columns(g.w + begin + at * g.col, g.col, x + at, count, n, to);
     if (block == 0) continue;
     for (int64_t j = 0; j < n; j += kLanes<T>) store(total + j, load(total + j) + load(sum + j));
   }
   finish_gemv(g, total, begin, end);
+}
+
+/// Elements of y in a unit. Down columns runs should be long: units have about a million elements of w, and a thousand columns or more.
+CR_INLINE int64_t column_grain(int64_t n, int64_t k) {
+  const int64_t wanted = min_of(n / (kGemvCols / 2), (n * k + kGemvColumnUnit / 2) / kGemvColumnUnit);
+  const int64_t parts = max_of(ceil_div(n, kGemvCols), wanted);
+  return ceil_div(ceil_div(n, parts), 64) * 64;
+}
+template <class T>
+CR_INLINE int64_t row_grain(int64_t k) {
+  constexpr int64_t smallest = 2 * kGemvRows<T>;
+  return min_of(kGemvCols, ceil_div(ceil_div(kGemvUnit, max_of(1, k)), smallest) * smallest);
 }
 
 template <class W>
@@ -152,8 +166,7 @@ void run_gemv(Context& ctx, const Gemv<W>& g) {
     for (int64_t i = 0; i < g.k; ++i) copy[i] = g.x[i * g.x_step];
     x = copy;
   }
-  const int64_t wanted = ceil_div(kGemvUnit, max_of(1, g.k)), smallest = 2 * kGemvRows<T>;
-  const int64_t grain = g.row == 1 ? kGemvCols : min_of(kGemvCols, ceil_div(wanted, smallest) * smallest);
+  const int64_t grain = g.row == 1 ? column_grain(g.n, g.k) : row_grain<T>(g.k);
   parallel_range(ctx, g.n, grain, [&](int64_t begin, int64_t end) {
     if (g.row == 1) {
       gemv_down_columns(g, x, begin, end);

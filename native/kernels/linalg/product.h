@@ -182,7 +182,13 @@ CR_INLINE Offsets<T> batch_offsets(const Product<T>& p, int64_t index) {
   return at;
 }
 
-/// body(rect, offsets, worker, setting) for every rectangle of every matrix of the batch. Units are rectangles of one matrix when matrices
+/// Where one matrix of the batch lies, and the one that the same thread is likely to multiply next; nullptr if there is none.
+template <class T>
+struct Place : Offsets<T> {
+  const Offsets<T>* next;
+};
+
+/// body(rect, place, worker, setting) for every rectangle of every matrix of the batch. Units are rectangles of one matrix when matrices
 /// are large, and runs of whole matrices when they are small.
 template <class T, class Body>
 CR_INLINE void for_rectangles(Context& ctx, const Product<T>& p, Body body) {
@@ -200,7 +206,11 @@ CR_INLINE void for_rectangles(Context& ctx, const Product<T>& p, Body body) {
   parallel_units(ctx, ceil_div(batch, each) * parts, [&](int64_t unit, int worker) {
     const Rect rect = grid_rect<T>(grid, unit % parts);
     const int64_t begin = unit / parts * each, end = min_of(begin + each, batch);
-    for (int64_t i = begin; i < end; ++i) body(rect, batch_offsets(p, i), worker, setting);
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t behind = i + 1 < end ? i + 1 : i + 1 + (worker_count(ctx) - 1) * each;
+      const Offsets<T> next = batch_offsets(p, min_of(behind, batch - 1));
+      body(rect, Place<T>{batch_offsets(p, i), behind < batch && parts == 1 ? &next : nullptr}, worker, setting);
+    }
   });
 }
 
@@ -214,7 +224,12 @@ void run_product(Context& ctx, Product<T> p) {
     }
   }
   exchange_when_faster(p);
-  for_rectangles(ctx, p, [&](const Rect& rect, const Offsets<T>& at, int worker, const Setting& setting) {
+  const bool single = is_single_block<T>(p.m, p.n, p.k);
+  for_rectangles(ctx, p, [&](const Rect& rect, const Place<T>& at, int worker, Setting setting) {
+    if (single && setting.far && at.next != nullptr) {
+      setting.after[0] = ahead_of(p.a + at.next->a, p.m, p.a_row, p.k, p.a_k);
+      setting.after[1] = ahead_of(p.b + at.next->b, p.k, p.b_k, p.n, p.b_col);
+    }
     multiply_block(rect, p.k, StridedA<T>{p.a + at.a, p.a_row, p.a_k}, StridedB<T>{p.b + at.b, p.b_k, p.b_col},
                    StridedC<T>{p.c + at.c, p.c_row, p.c_col, p.bias, p.bias_row, p.bias_col},
                    worker_scratch<T>(ctx, worker, kBlockScratch<T>), setting);

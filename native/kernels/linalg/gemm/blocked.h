@@ -74,7 +74,19 @@ struct Slab {
 struct Setting {
   bool accumulate = false;  // C += A B
   bool far = true;          // more than L2 holds: ask early for what comes next
+  Ahead after[2] = {};      // the factors of the next product, when this one is a single block: small ones are asked for as a whole
+
+  /// What tile t of `tiles` asks for.
+  [[nodiscard]] Ahead after_part(int64_t t, int64_t tiles) const {
+    const int64_t half = tiles / 2;
+    return t < half ? after[0].part(t, half) : after[1].part(t - half, tiles - half);
+  }
 };
+/// Whether a product of this size is a single block.
+template <class T>
+CR_INLINE bool is_single_block(int64_t m, int64_t n, int64_t k) {
+  return m <= kBlockSlivers * kTileRows && n <= kChunkCols<T> && k <= kMaxBlockK;
+}
 
 /// One tile of C, for one block of k.
 template <class T, class C>
@@ -123,12 +135,13 @@ struct Block {
     const int64_t count = (cols + kTileCols<T> - 1) / kTileCols<T>, tiles = (end - begin) * count;
     TileArgs<T> args;
     args.far = setting.far;
+    const bool whole = setting.after[0].rows > 0;
     for (int64_t s = begin, t = 0; s < end; ++s) {
       const int64_t i = rows.at(s), height = rows.at(s + 1) - i;
       const Sliver<T> sliver{group.a + (i - rows.at(begin)) * group.row, group.row, group.k};
       for (int64_t p = 0; p < count; ++p, ++t) {
         const int64_t j = p * kTileCols<T>, width = cols - j < kTileCols<T> ? cols - j : kTileCols<T>;
-        args.ahead = next.part(t, tiles);
+        args.ahead = whole ? setting.after_part(s * count + p, rows.slivers * count) : next.part(t, tiles);
         multiply_one(sliver, chunk[p], slab, c, Rect{i, height, col + j, width}, args, tile);
       }
     }

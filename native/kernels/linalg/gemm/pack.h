@@ -9,46 +9,64 @@ namespace chainrule::CR_ISA {
 template <int N, class T>
 CR_INLINE void pack_transposed_strip(const T* from, int64_t stride, int64_t ks, T* to, int64_t ld) {
   int64_t k = 0;
+  if constexpr (N == kLanes<T>) {
+    for (; k + N <= ks; k += N) {
+      Vec<T> columns[N];
+      load_square<T>(from + k, stride, columns);
+      CR_UNROLL for (int i = 0; i < N; ++i) store(to + (k + i) * ld, columns[i]);
+    }
+  }
   for (; k + kSide<T> <= ks; k += kSide<T>) {
     typename VecType<T, N* static_cast<int>(sizeof(T))>::type columns[kSide<T>];
     load_transposed<N>(from + k, stride, columns);
-    for (int i = 0; i < kSide<T>; ++i) std::memcpy(to + (k + i) * ld, &columns[i], sizeof columns[i]);
+    CR_UNROLL for (int i = 0; i < kSide<T>; ++i) std::memcpy(to + (k + i) * ld, &columns[i], sizeof columns[i]);
   }
   for (; k < ks; ++k) {
     for (int64_t j = 0; j < N; ++j) to[k * ld + j] = from[j * stride + k];
   }
 }
-/// to[k * ld + j] = from[j * stride + k] for k < ks, j < js.
+/// to[k * ld + j] = from[j * stride + k] for k < ks, j < js. The last strip may repeat some of the one before it.
 template <class T>
 CR_INLINE void pack_transposed(const T* from, int64_t stride, int64_t ks, int64_t js, T* to, int64_t ld) {
   int64_t j = 0;
   for (; j + kLanes<T> <= js; j += kLanes<T>) pack_transposed_strip<kLanes<T>>(from + j * stride, stride, ks, to + j, ld);
-  for (; j + kSide<T> <= js; j += kSide<T>) pack_transposed_strip<kSide<T>>(from + j * stride, stride, ks, to + j, ld);
-  for (; j < js; ++j) {
-    for (int64_t k = 0; k < ks; ++k) to[k * ld + j] = from[j * stride + k];
+  if (js < kSide<T>) {
+    for (; j < js; ++j) {
+      for (int64_t k = 0; k < ks; ++k) to[k * ld + j] = from[j * stride + k];
+    }
+  }
+  for (; j < js; j += kSide<T>) {
+    if (j + kSide < T >> js) j = js - kSide<T>;
+    pack_transposed_strip<kSide<T>>(from + j * stride, stride, ks, to + j, ld);
   }
 }
 
-/// to[r * ld + c] = from[r * stride + c]; nothing behind the last column is touched.
-template <class T>
+/// to[r * ld + c] = from[r * stride + c]. Nothing behind the last column is touched, unless it is to be filled with zeros up to the end of
+/// its vector.
+template <bool Fill = false, class T>
 CR_INLINE void pack_rows(const T* from, int64_t stride, int64_t rows, int64_t cols, T* to, int64_t ld) {
   const int64_t tail = cols % kLanes<T>;
   for (int64_t r = 0; r < rows; ++r, from += stride, to += ld) {
     int64_t c = 0;
     for (int64_t p = 0; p < cols; p += kLanes<T>) __builtin_prefetch(from + 16 * stride + p);
     for (; c + kLanes<T> <= cols; c += kLanes<T>) store(to + c, load(from + c));
-    if (tail != 0) store_partial(to + c, load_partial(from + c, tail), tail);
+    if (tail == 0) continue;
+    const Vec<T> v = load_partial(from + c, tail);
+    if constexpr (Fill) {
+      store(to + c, v);
+    } else {
+      store_partial(to + c, v, tail);
+    }
   }
 }
 
 /// A panel's columns begin..: zeros up to the end of their vector. Vectors behind it are not read.
 template <class T>
 CR_INLINE void zero_columns(T* panel, int64_t ks, int64_t begin) {
-  const int64_t end = (begin + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
-  if (begin == end) return;
-  for (int64_t k = 0; k < ks; ++k) {
-    for (int64_t j = begin; j < end; ++j) panel[k * kTileCols<T> + j] = T{};
-  }
+  const int64_t used = begin % kLanes<T>;
+  if (used == 0) return;
+  panel += begin - used;
+  for (int64_t k = 0; k < ks; ++k, panel += kTileCols<T>) store(panel, load_partial(panel, used));
 }
 
 /// Whether rows so far apart fall into the same cache sets, each pushing out the others.
@@ -107,8 +125,10 @@ struct StridedB {
     const T* from = data + k * row + j * col;
     constexpr int64_t ld = kTileCols<T>;
     if (col == 1) {
-      pack_rows(from, row, count, cols, buffer, ld);
-    } else if (row == 1) {
+      pack_rows<true>(from, row, count, cols, buffer, ld);
+      return {buffer, ld};
+    }
+    if (row == 1) {
       pack_transposed(from, col, count, cols, buffer, ld);
     } else {
       for (int64_t r = 0; r < count; ++r) {
