@@ -17,12 +17,15 @@
 
 namespace chainrule::CR_ISA {
 
-/// Whether the method is used; by shape alone. `from`, `to`: channels that are summed over and channels of the result; h, w: of the result.
+inline constexpr int64_t kLeastChannels = 16;  // below, transforming a tile costs more than its products save
+inline constexpr int64_t kLeastTiles = 32;     // below, transforming the filters does
+
+/// Whether the method is used for a result of h x w pixels; by shape alone.
 CR_INLINE bool winograd_pays(const ConvShape& s, int64_t h, int64_t w) {
   const auto fits = [](const ConvAxis& a) { return a.taps == 3 && a.stride == 1 && a.dilation == 1 && a.pad <= 2; };
-  if (!fits(s.h) || !fits(s.w) || s.groups != 1 || s.batch == 0) return false;
-  const int64_t points = 16 * ceil_div(h, 2) * ceil_div(w, 2);
-  return s.in_channels >= 16 && s.out_channels >= 16 && points * 4 <= h * w * 9 * 3;
+  if (!fits(s.h) || !fits(s.w) || s.groups != 1 || min_of(s.in_channels, s.out_channels) < kLeastChannels) return false;
+  const int64_t tiles = ceil_div(h, 2) * ceil_div(w, 2);
+  return tiles * s.batch >= kLeastTiles && tiles * 16 * 4 <= h * w * 9 * 3;  // at most three quarters of the products, odd edges included
 }
 
 void winograd_forward(Context& ctx, const ConvShape& s, const TensorView& x, const TensorView& weight, const TensorView* bias,
