@@ -117,13 +117,13 @@ CR_INLINE void cross_entropy_grad_row(const CrossEntropy<T>& k, const T* x, int6
     const T* w = k.smoothed;
     const V share = splat<V>(g * (k.smoothing / static_cast<T>(n)));
     write_row(dx, n, streamed, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
-      prefetch(x + i + kBlockElements);
+      prefetch(x + i + kPowerBlock);
       return power(load_some(x + i, m)) - share * load_some(w + i, m);
     });
     at_label -= (share * splat<V>(w[label]))[0];
   } else {
     write_row(dx, n, streamed, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
-      prefetch(x + i + kBlockElements);
+      prefetch(x + i + kPowerBlock);
       return power(load_some(x + i, m));
     });
   }

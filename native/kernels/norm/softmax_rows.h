@@ -34,7 +34,10 @@ struct PowerSum {
   T high, sum;
 };
 
-/// Of at most kBlockElements elements, relative to `high`. `ahead` elements further on are asked for meanwhile.
+/// Elements of a block: it and the next, which is on its way, fill half of the L1 cache.
+inline constexpr int64_t kPowerBlock = 2048;
+
+/// Of at most kPowerBlock elements, relative to `high`. `ahead` elements further on are asked for meanwhile.
 template <class T>
 CR_INLINE T power_sum_block(const T* x, int64_t n, T high, int64_t ahead) {
   using V = Vec<T>;
@@ -45,23 +48,23 @@ CR_INLINE T power_sum_block(const T* x, int64_t n, T high, int64_t ahead) {
   }));
 }
 
-/// In one pass over memory: blocks of 4096 elements, each relative to the largest element so far (Milakov and Gimelshein 2018,
+/// In one pass over memory: blocks, each relative to the largest element so far (Milakov and Gimelshein 2018,
 /// arXiv:1805.02867). A row of nothing but -inf has NaN or 0 as its sum; both make NaN of what follows.
 template <class T>
 CR_INLINE PowerSum<T> power_sum(const T* x, int64_t n) {
-  if (n <= kBlockElements) {
+  if (n <= kPowerBlock) {
     const T high = row_peak(x, n);
     return {high, power_sum_block(x, n, high, n)};
   }
   PowerSum<T> all{kLowest<T>, 0};
-  for (int64_t i = 0; i < n; i += kBlockElements) {
-    const int64_t some = n - i < kBlockElements ? n - i : kBlockElements;
+  for (int64_t i = 0; i < n; i += kPowerBlock) {
+    const int64_t some = n - i < kPowerBlock ? n - i : kPowerBlock;
     const T peak = row_peak(x + i, some);
     if (peak > all.high) {
       all.sum *= exp_weight(splat<Vec<T>>(all.high - peak))[0];
       all.high = peak;
     }
-    all.sum += power_sum_block(x + i, some, all.high == kLowest<T> ? T{0} : all.high, kBlockElements);
+    all.sum += power_sum_block(x + i, some, all.high == kLowest<T> ? T{0} : all.high, kPowerBlock);
   }
   return all;
 }
