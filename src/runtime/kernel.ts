@@ -15,8 +15,8 @@ interface Entry {
   readonly outs: number;
 }
 
-/** A kernel ready to be called: ins, outs, parameters in declared order. */
-export type KernelCall = (ins: readonly Handle[], outs: readonly Handle[], params?: readonly number[]) => void;
+/** A kernel ready to be called: ins, outs, parameters in declared order. `certain`: this call of a fallible kernel cannot fail (known-range.ts). */
+export type KernelCall = (ins: readonly Handle[], outs: readonly Handle[], params?: readonly number[], certain?: boolean) => void;
 
 /** All that the addon offers, by name. `ins` and `outs` are -1 for a variable number. */
 const table = readTable();
@@ -80,7 +80,7 @@ export function kernel(
   const { ids, key } = entry;
   const fallible = options.fallible ?? '';
   const count = entry.params.length;
-  return (ins, outs, values = noParams) => {
+  return (ins, outs, values = noParams, certain = false) => {
     const operand = (key < ins.length ? ins[key] : outs[key - ins.length]) as Handle;
     const id = ids[codeOf(operand.dtype)] as number;
     if (id < 0) {
@@ -88,7 +88,7 @@ export function kernel(
       throw new DTypeError(name, `no kernel for ${operand.dtype}; there is one for ${supportedDTypes(name).join(', ')}`);
     }
     if (values.length !== count) throw new Error(`kernel ${name} takes ${count} parameters, got ${values.length}`);
-    command(id, ins, outs, values, fallible);
+    command(id, ins, outs, values, certain ? '' : fallible);
   };
 }
 

@@ -1,4 +1,5 @@
 import { acquire, recycle, trackedBytesChanged, type Acquired } from './blocks.js';
+import type { KnownRange } from './known-range.js';
 import { forget, watch } from './reachability.js';
 
 /**
@@ -17,6 +18,8 @@ export class Storage {
   fresh = true;
   /** Sequence number of the last command that writes it. */
   lastWrite = 0;
+  /** Of whole numbers that were written from JavaScript. */
+  range: KnownRange | null = null;
   /** Slot of its weak reference, or -1 while scopes alone own it. */
   slot = -1;
   /** A copy in another layout that an op keeps as long as this memory lives: see keepCopy. */

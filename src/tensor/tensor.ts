@@ -4,6 +4,7 @@ import { contiguousStrides, formatShape, sizeOf, type Shape } from '../core/shap
 import { DTypeError, GradError, ShapeError } from '../errors.js';
 import { checkLive, Handle } from '../runtime/handle.js';
 import { kernel } from '../runtime/kernel.js';
+import { noteRange } from '../runtime/known-range.js';
 import { isReady, readAsync, readSync } from '../runtime/reader.js';
 import { own, releaseHandle } from '../runtime/scope.js';
 import { allocate, type Storage } from '../runtime/storage.js';
@@ -250,6 +251,7 @@ export function upload(t: Tensor, data: ArrayLike<number> | DataArray): void {
 /** Writes elements as they lie in memory into a contiguous tensor. */
 export function writeRaw(t: Tensor, data: RawArray): void {
   t.storage.lastWrite = write(t.storage.block, t.offset * itemSize[t.dtype], data);
+  noteRange(t.storage, data);
 }
 
 function asDataArray(data: ArrayLike<number> | DataArray, dtype: DType): DataArray {

@@ -2,12 +2,13 @@ import { formatShape, formatSpec, type Shape, type Spec } from '../../core/shape
 import { DTypeError, ShapeError } from '../../errors.js';
 import { Handle } from '../../runtime/handle.js';
 import { kernel } from '../../runtime/kernel.js';
+import { isIndexInto } from '../../runtime/known-range.js';
 import type { Tensor } from '../../tensor/tensor.js';
 
 /** Kernel calls that take index tensors, under the name of the op that the user called. */
 export function gatherKernel(op: string): (x: Handle, index: Handle, out: Handle, axis: number) => void {
   const call = kernel('gather', [2, 1], ['axis'], { fallible: op });
-  return (x, index, out, axis) => call([x, index], [out], [axis]);
+  return (x, index, out, axis) => call([x, index], [out], [axis], isIndexInto(index, x.shape[axis] ?? 0));
 }
 
 /** No index is skipped. */

@@ -16,7 +16,7 @@ import { logSoftmax } from '../norm/log-softmax.js';
 import { softmax, softmaxGradOp } from '../norm/softmax.js';
 import { apply, applyMulti, defineMultiOp, defineOp, type Op } from '../op.js';
 import { sum } from '../reduce/sum.js';
-import { alongClasses, checkLabels, classAxis, classWeights, labelShape } from './labels.js';
+import { alongClasses, areLabelsOf, checkLabels, classAxis, classWeights, labelShape } from './labels.js';
 import { checkReduction, reduceLoss, reductionCode, type LossReduction } from './reduction.js';
 
 const params: readonly string[] = ['ignoreIndex', 'labelSmoothing', 'reduction'];
@@ -82,7 +82,7 @@ export const crossEntropyOp = defineMultiOp({
     };
   },
   forward: ({ logits, labels, weight }, { loss, stats, norm }, attrs) =>
-    forward([logits, labels, weight], [loss, stats, norm], values(attrs)),
+    forward([logits, labels, weight], [loss, stats, norm], values(attrs), areLabelsOf(logits, labels)),
   saves: ['logits', 'labels', 'weight', 'stats', 'norm'],
   vjp: ({ loss: g }, saved, attrs) => ({
     logits: g === null ? null : () => apply(crossEntropyGradOp, { ...saved, g }, attrs),

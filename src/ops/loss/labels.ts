@@ -1,9 +1,10 @@
 import { formatShape, formatSpec, sameShape, type Shape, type Spec } from '../../core/shape.js';
 import { DTypeError, ShapeError } from '../../errors.js';
 import { scalar } from '../../create/scalar.js';
-import type { Tensor } from '../../tensor/tensor.js';
+import type { Handle } from '../../runtime/handle.js';
+import { isIndexInto } from '../../runtime/known-range.js';
+import { viewHandle, type Tensor } from '../../tensor/tensor.js';
 import { checkTensor } from '../elementwise/unary.js';
-import { expand } from '../movement/expand.js';
 import { reshape } from '../movement/reshape.js';
 import { floating } from '../op.js';
 
@@ -32,10 +33,15 @@ export function checkLabels(op: string, name: string, scores: Spec, labels: Spec
   if (scores.shape[classAxis(scores)] === 0) throw new ShapeError(op, `${name} ${formatShape(scores.shape)} have no classes`);
 }
 
+/** Whether every label is known to be a class of `scores`. */
+export function areLabelsOf(scores: Spec, labels: Handle): boolean {
+  return isIndexInto(labels, scores.shape[classAxis(scores)] ?? 0);
+}
+
 /** The class weights [C] in the scores' dtype; ones when there are none. Throws ShapeError or DTypeError. */
 export function classWeights(op: string, scores: Spec, weight: Tensor | undefined): Tensor {
   const classes = scores.shape[classAxis(scores)] ?? 1;
-  if (weight === undefined) return expand(scalar(1, scores.dtype), [classes]);
+  if (weight === undefined) return viewHandle(scalar(1, scores.dtype), [classes], [0], 0);
   checkTensor(op, weight, 'weight');
   if (!sameShape(weight.shape, [classes]))
     throw new ShapeError(op, `weight ${formatShape(weight.shape)} must be [${classes}], one for each class`);

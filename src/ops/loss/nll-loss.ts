@@ -8,7 +8,7 @@ import { checkNumber, checkTensor } from '../elementwise/unary.js';
 import { apply, applyMulti, defineMultiOp, defineOp, type Op } from '../op.js';
 import type { Shape } from '../../core/shape.js';
 import { sum } from '../reduce/sum.js';
-import { checkLabels, classAxis, classWeights } from './labels.js';
+import { areLabelsOf, checkLabels, classAxis, classWeights } from './labels.js';
 import { checkReduction, reductionCode, type LossReduction } from './reduction.js';
 
 const params: readonly string[] = ['ignoreIndex', 'reduction'];
@@ -52,7 +52,7 @@ export const nllLossOp = defineMultiOp({
     return { loss: { shape: reduction === 'none' ? labels.shape : [], dtype: x.dtype }, norm: { shape: [], dtype: x.dtype } };
   },
   forward: ({ x, labels, weight }, { loss, norm }, { ignoreIndex, reduction }) =>
-    forward([x, labels, weight], [loss, norm], [ignoreIndex, reductionCode[reduction]]),
+    forward([x, labels, weight], [loss, norm], [ignoreIndex, reductionCode[reduction]], areLabelsOf(x, labels)),
   saves: ['labels', 'weight', 'norm'],
   vjp: ({ loss: g }, saved, attrs, { x }) => ({
     x: g === null ? null : () => apply(nllLossGradOp, { ...saved, g }, { ...attrs, shape: x.shape }),
