@@ -124,3 +124,25 @@ test.each([
     });
   }
 });
+
+test('groups with one input or one output channel, 3 x 3 and 5 x 5, of every width and in blocks of rows', () => {
+  const draw = new Integers(12);
+  for (const k of [3, 5]) {
+    const same = { stride: [1, 1], padding: [k >> 1, k >> 1], dilation: [1, 1] } as const;
+    for (let n = 1; n <= 40; n++) {
+      const [images, height, dtype] = [draw.next(1, 3), draw.next(1, 7), draw.next(0, 1) === 0 ? 'f32' : 'f64'] as const;
+      expect(compare(draw, { x: [images, 3, height, n], w: [3, 1, k, k], groups: 3, ...same }, dtype)).toBe('');
+      expect(compare(draw, { x: [images, 1, height, n], w: [5, 1, k, k], groups: 1, ...same }, dtype)).toBe('');
+      expect(compare(draw, { x: [images, 4, height, n], w: [2, 2, k, k], groups: 2, ...same }, dtype)).toBe('');
+      expect(compare(draw, { x: [images, 2, height, n], w: [6, 1, k, k], groups: 2, ...same }, dtype)).toBe('');
+    }
+    for (const size of [
+      [60, 100],
+      [300, 20],
+      [17, 600],
+    ] as const) {
+      expect(compare(draw, { x: [1, 2, ...size], w: [2, 1, k, k], groups: 2, ...same }, 'f32')).toBe('');
+      expect(compare(draw, { x: [2, 1, ...size], w: [1, 1, k, k], groups: 1, ...same }, 'f64')).toBe('');
+    }
+  }
+});

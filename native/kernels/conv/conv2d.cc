@@ -1,4 +1,5 @@
 #include "kernels/conv/pointwise.h"
+#include "kernels/conv/thin.h"
 #include "kernels/conv/units.h"
 #include "kernels/conv/weights.h"
 #include "kernels/conv/winograd.h"
@@ -20,6 +21,14 @@ void conv2d(Context& ctx, const Args& args) {
   }
   if constexpr (sizeof(T) == 4) {
     if (winograd_pays(s, s.h.out, s.w.out)) return winograd_forward(ctx, s, x, weight, args.ins == 3 ? &args.in[2] : nullptr, y);
+  }
+  if (is_thin(s)) {
+    const int64_t* stride = weight.strides;
+    const T* bias = args.ins == 3 ? static_cast<const T*>(args.in[2].data) : nullptr;
+    return thin_product(ctx, s.w.taps,
+                        ThinProduct<T>{s.batch, s.groups, s.in_channels, s.out_channels, s.h.in, s.w.in, thin_source<T>(ctx, x),
+                                       thin_result<T>(y), static_cast<const T*>(weight.data), s.out_channels * stride[0], stride[0],
+                                       stride[1], stride[2], stride[3], bias, bias == nullptr ? 0 : args.in[2].strides[0]});
   }
   const int64_t k = s.in_channels * s.h.taps * s.w.taps;
   const bool few = few_channels(s.out_channels, k);

@@ -1,4 +1,5 @@
 #include "kernels/conv/pointwise.h"
+#include "kernels/conv/thin.h"
 #include "kernels/conv/units.h"
 #include "kernels/conv/weights.h"
 #include "kernels/conv/winograd.h"
@@ -98,6 +99,13 @@ void conv2d_grad_input(Context& ctx, const Args& args) {
   }
   if constexpr (sizeof(T) == 4) {
     if (winograd_pays(s, s.h.in, s.w.in)) return winograd_grad_input(ctx, s, gy, weight, gx);
+  }
+  if (is_thin(s)) {  // the product with flipped taps
+    const int64_t *stride = weight.strides, last = s.w.taps - 1;
+    return thin_product(ctx, s.w.taps,
+                        ThinProduct<T>{s.batch, s.groups, s.out_channels, s.in_channels, s.h.in, s.w.in, thin_source<T>(ctx, gy),
+                                       thin_result<T>(gx), static_cast<const T*>(weight.data) + last * (stride[2] + stride[3]),
+                                       s.out_channels * stride[0], stride[1], stride[0], -stride[2], -stride[3], nullptr, 0});
   }
   const int64_t q_col = s.w.pad / s.w.stride, q_cols = (s.w.in - 1 + s.w.pad) / s.w.stride + 1 - q_col;
   const PlaneAxis across{q_cols + reach(s.w), 1, 1, q_col - reach(s.w), s.w.out};

@@ -1,5 +1,6 @@
 #include "kernels/conv/lanes_tile.h"
 #include "kernels/conv/pointwise.h"
+#include "kernels/conv/thin.h"
 #include "kernels/conv/tiles.h"
 #include "kernels/conv/winograd.h"
 
@@ -233,6 +234,13 @@ template <class T>
 void conv2d_grad_weight(Context& ctx, const Args& args) {
   const TensorView &gy = args.in[0], &x = args.in[1], &gw = args.out[0];
   const ConvShape s = conv_shape(x, gw, gy, args.params);
+  if (is_thin(s)) {
+    const int64_t* stride = gw.strides;
+    return thin_gradient(
+        ctx, s.w.taps,
+        ThinGradient<T>{s.batch, s.groups, s.in_channels, s.out_channels, s.h.in, s.w.in, thin_source<T>(ctx, x), thin_source<T>(ctx, gy),
+                        static_cast<T*>(gw.data), s.out_channels * stride[0], stride[0], stride[1], stride[2], stride[3]});
+  }
   const int64_t m = s.in_channels * s.h.taps * s.w.taps, pixels = s.h.out * s.w.out, work = s.out_channels * m * pixels;
   const int64_t row = ceil_div(s.out_channels, kLanes<T>) * kLanes<T>;
   if constexpr (sizeof(T) == 4) {
