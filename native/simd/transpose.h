@@ -2,31 +2,14 @@
 // Copies between a matrix and its transpose, a square of registers at a time: for kernels that want the elements along an outer axis side
 // by side.
 #include "simd/lanes.h"
-#include "simd/shuffle.h"
+#include "simd/transpose_tile.h"
 
 namespace chainrule::CR_ISA {
 
-/// One of the steps of transpose_square, and those after it: a template, so that the rows stay in registers from step to step.
-template <int Step, class V>
-CR_INLINE void mix_rows(V* v) {
-  constexpr int lanes = kLanes<Scalar<V>>;
-  if constexpr (Step < lanes) {
-    V mixed[lanes];
-#pragma GCC unroll 8
-    for (int i = 0; i < lanes / 2; ++i) {
-      mixed[2 * i] = zip_low(v[i], v[i + lanes / 2]);
-      mixed[2 * i + 1] = zip_high(v[i], v[i + lanes / 2]);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes; ++i) v[i] = mixed[i];
-    mix_rows<2 * Step>(v);
-  }
-}
-
-/// v becomes its transpose: log2(lanes) times the upper half of the rows is shuffled into the lower half.
+/// v, as many vectors as they have lanes, becomes its transpose.
 template <class V>
 CR_INLINE void transpose_square(V* v) {
-  mix_rows<1>(v);
+  transpose_rows<kLanes<Scalar<V>>>(v);
 }
 
 /// to[c * to_stride + r] = from[r * from_stride + c] for r < rows, c < columns.

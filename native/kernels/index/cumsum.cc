@@ -1,5 +1,6 @@
 // Sums of all elements up to and including each, along an axis; f32 is accumulated in f64, as rounding errors would pile up along the line.
 #include "kernels/index/lines.h"
+#include "simd/transpose.h"
 
 namespace chainrule::CR_ISA {
 
@@ -56,6 +57,52 @@ CR_INLINE void sum_lines(const T* from, Steps x, T* to, Steps y, int64_t size) {
   }
 }
 
+/// The I-th part of a vector as a vector of A: all of it where both have one width, one half where A is twice as wide.
+template <class A, int I, class V, int... K>
+CR_INLINE auto part_of(V v, std::integer_sequence<int, K...>) {
+  return __builtin_convertvector(__builtin_shufflevector(v, v, (I * kLanes<A> + K)...), Vec<A>);
+}
+template <class T, class A, int... K>
+CR_INLINE Vec<T> whole_of(const Vec<A>* part, std::integer_sequence<int, K...>) {
+  typedef typename VecType<T, kLanes<A>* static_cast<int>(sizeof(T))>::type Part;
+  if constexpr (sizeof(A) == sizeof(T)) return __builtin_convertvector(part[0], Vec<T>);
+  return __builtin_shufflevector(__builtin_convertvector(part[0], Part), __builtin_convertvector(part[sizeof(A) / sizeof(T) - 1], Part),
+                                 K...);
+}
+
+/// As sum_lines for kLanes<T> lines that are contiguous: squares are transposed in registers, so that the lines lie side by side. The order
+/// of additions is the line's own. `Step` is 1, or -1 when sums begin at the last element; x and y point to where they begin.
+template <class A, int Step, class T>
+void sum_contiguous(const T* x, int64_t sx, T* y, int64_t sy, int64_t size) {
+  constexpr int64_t lanes = kLanes<T>;
+  constexpr int parts = static_cast<int>(sizeof(A) / sizeof(T));
+  constexpr auto in_part = std::make_integer_sequence<int, kLanes<A>>{};
+  Vec<A> sum[parts] = {};
+  int64_t k = 0;
+  for (; k + lanes <= size; k += lanes) {
+    const int64_t low = Step > 0 ? k : -(k + lanes - 1);
+    Vec<T> square[lanes];
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) square[i] = load(x + i * sx + low);
+    transpose_square(square);
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) {
+      Vec<T>& column = square[Step > 0 ? i : lanes - 1 - i];
+      sum[0] = sum[0] + part_of<A, 0>(column, in_part);
+      if constexpr (parts == 2) sum[1] = sum[1] + part_of<A, 1>(column, in_part);
+      column = whole_of<T, A>(sum, std::make_integer_sequence<int, lanes>{});
+    }
+    transpose_square(square);
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) store(y + i * sy + low, square[i]);
+  }
+  A rest[lanes];
+  std::memcpy(rest, sum, sizeof sum);
+  for (; k < size; ++k) {
+    for (int i = 0; i < lanes; ++i) y[i * sy + Step * k] = static_cast<T>(rest[i] += static_cast<A>(x[i * sx + Step * k]));
+  }
+}
+
 template <class T>
 void cumsum(Context& ctx, const Args& args) {
   using A = typename Accumulator<T>::type;
@@ -69,6 +116,7 @@ void cumsum(Context& ctx, const Args& args) {
   const Steps sy{loop.strides[0][loop.rank - 1], y.strides[axis] * direction},
       sx{loop.strides[1][loop.rank - 1], x.strides[axis] * direction};
   const bool side_by_side = sy.line == 1 && sx.line == 1 && element_count(loop) > 1 && sx.along != 1 && sx.along != -1;
+  const bool along_lines = sx.along == direction && sy.along == direction;
   parallel_range(ctx, element_count(loop), line_grain(2 * size), [&](int64_t begin, int64_t end) {
     walk(loop, begin, end, [&](const int64_t* offsets, int64_t count) {
       const T* from = static_cast<const T*>(x.data) + offsets[1] + start * x.strides[axis];
@@ -78,6 +126,10 @@ void cumsum(Context& ctx, const Args& args) {
         A sums[kLineTile] = {};
         const int64_t n = count - done < kLineTile ? count - done : kLineTile;
         for (int64_t k = 0; k < size; ++k) add_side_by_side(sums, from + done + k * sx.along, to + done + k * sy.along, n);
+      }
+      for (; along_lines && done + kLanes<T> <= count; done += kLanes<T>) {
+        const auto sum = reverse ? &sum_contiguous<A, -1, T> : &sum_contiguous<A, 1, T>;
+        sum(from + done * sx.line, sx.line, to + done * sy.line, sy.line, size);
       }
       for (; done + kFewLines <= count; done += kFewLines)
         sum_lines<A, kFewLines>(from + done * sx.line, sx, to + done * sy.line, sy, size);

@@ -38,7 +38,7 @@ CR_INLINE void gather_rows(Context& ctx, const Gather<T, I>& g) {
   const int64_t *sy = g.loop.strides[0], *si = g.loop.strides[1], *sx = g.loop.strides[2];
   const bool stream = 2 * rows * bytes >= kStreamBytes, ahead = g.size * bytes > kSmallTable;
   const auto source = [&](int64_t r) { return g.x + r * sx[0] + g.index[r * si[0]] * g.step; };
-  parallel_range(ctx, rows, n < kGrainElements ? kGrainElements / n : 1, [&](int64_t begin, int64_t end) {
+  parallel_range(ctx, rows, kGrainElements / (n + 1) + 1, [&](int64_t begin, int64_t end) {
     g.check(g.index + begin * si[0], si[0], end - begin, begin * n, n);
     for (int64_t r = begin; r < end; ++r) {
       if (ahead && r + kRowsAhead < end) prefetch_run(source(r + kRowsAhead), bytes);

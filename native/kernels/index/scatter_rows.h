@@ -82,7 +82,7 @@ template <class T>
 CR_INLINE void scatter_rows(Context& ctx, T* y, RowSet<const T> x, RowSet<const T> source, Buckets buckets, int64_t size, int64_t n) {
   const int64_t bytes = n * static_cast<int64_t>(sizeof(T)), batch = bytes < 4096 ? 4096 / bytes : 1;
   const bool stream = size * bytes >= kStreamedScatter;
-  parallel_range(ctx, size, n < kGrainElements ? kGrainElements / n : 1, [&](int64_t begin, int64_t end) {
+  parallel_range(ctx, size, kGrainElements / (n + 1) + 1, [&](int64_t begin, int64_t end) {
     int64_t asked = begin;
     for (int64_t row = begin; row < end; ++row) {
       for (; asked < end && asked <= row + batch; ++asked) {

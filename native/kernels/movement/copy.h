@@ -5,7 +5,8 @@
 
 namespace chainrule::CR_ISA {
 
-inline constexpr int64_t kCopyTile = 64;  // rows and columns of a tile: as many pages of memory as the TLB holds
+inline constexpr int64_t kCopyTile = 64;                    // rows and columns of a tile: as many pages of memory as the TLB holds
+inline constexpr int64_t kStreamedCopy = int64_t{4} << 20;  // bytes from which rows that are written in pieces are sent past the caches
 
 /// The axis along which x is contiguous, when y's innermost one is another and both are long enough for blocks; -1 otherwise.
 template <class T>
@@ -18,6 +19,15 @@ CR_INLINE int32_t transposed_axis(const Loop<2>& loop) {
   return -1;
 }
 
+/// Whether every row of y begins on a line of the cache.
+template <class T>
+CR_INLINE bool lines_fit(const T* y, const int64_t* strides, int32_t last) {
+  constexpr int64_t line = kCacheLine / static_cast<int64_t>(sizeof(T));
+  bool fit = reinterpret_cast<uintptr_t>(y) % kCacheLine == 0;
+  for (int32_t d = 0; d < last; ++d) fit = fit && strides[d] % line == 0;
+  return fit;
+}
+
 template <class T>
 CR_INLINE void copy_transposed(Context& ctx, const Loop<2>& loop, int32_t axis, T* y, const T* x) {
   const int32_t last = loop.rank - 1;
@@ -25,6 +35,7 @@ CR_INLINE void copy_transposed(Context& ctx, const Loop<2>& loop, int32_t axis, 
   const int64_t tall = (height + kCopyTile - 1) / kCopyTile, wide = (width + kCopyTile - 1) / kCopyTile;
   int64_t others = 1;
   for (int32_t d = 0; d < last; ++d) others *= d == axis ? 1 : loop.shape[d];
+  const bool stream = lines_fit(y, loop.strides[0], last) && others * height * width * static_cast<int64_t>(sizeof(T)) >= kStreamedCopy;
   parallel_range(ctx, others * tall * wide, kGrainElements / (kCopyTile * kCopyTile), [&](int64_t begin, int64_t end) {
     for (int64_t tile = begin; tile < end; ++tile) {
       const int64_t i = tile % tall * kCopyTile, j = tile / tall % wide * kCopyTile;
@@ -37,9 +48,27 @@ CR_INLINE void copy_transposed(Context& ctx, const Loop<2>& loop, int32_t axis, 
         from += rest % loop.shape[d] * loop.strides[1][d];
         rest /= loop.shape[d];
       }
-      transpose_tile(from, loop.strides[1][last], to, loop.strides[0][axis], height - i < kCopyTile ? height - i : kCopyTile,
-                     width - j < kCopyTile ? width - j : kCopyTile);
+      const int64_t rows = height - i < kCopyTile ? height - i : kCopyTile, columns = width - j < kCopyTile ? width - j : kCopyTile;
+      if (stream) {
+        stream_transposed(from, loop.strides[1][last], to, loop.strides[0][axis], rows, columns);
+      } else {
+        transpose_tile(from, loop.strides[1][last], to, loop.strides[0][axis], rows, columns);
+      }
     }
+    if (stream) stream_fence();
+  });
+}
+
+/// Rows that are contiguous on both sides, in an order of their own.
+template <class T>
+CR_INLINE void copy_rows(Context& ctx, const Loop<2>& loop, T* y, const T* x) {
+  Loop<2> rows = loop;
+  const int32_t last = --rows.rank - 1;
+  const int64_t n = loop.shape[loop.rank - 1], sy = rows.strides[0][last], sx = rows.strides[1][last];
+  parallel_range(ctx, element_count(rows), kGrainElements / (n + 1) + 1, [&](int64_t begin, int64_t end) {
+    walk(rows, begin, end, [&](const int64_t* offsets, int64_t count) {
+      for (int64_t r = 0; r < count; ++r) copy_contiguous(y + offsets[0] + r * sy, x + offsets[1] + r * sx, n);
+    });
   });
 }
 
@@ -51,6 +80,7 @@ CR_INLINE void copy_view(Context& ctx, const TensorView& to_view, const TensorVi
   const T* x = static_cast<const T*>(from_view.data);
   if (const int32_t axis = transposed_axis<T>(loop); axis >= 0) return copy_transposed(ctx, loop, axis, y, x);
   const int64_t sy = loop.strides[0][loop.rank - 1], sx = loop.strides[1][loop.rank - 1];
+  if (loop.rank > 1 && sy == 1 && sx == 1) return copy_rows(ctx, loop, y, x);
   parallel_even(ctx, element_count(loop), kGrainElements, [&](int64_t begin, int64_t end) {
     walk(loop, begin, end, [&](const int64_t* offsets, int64_t count) {
       T* to = y + offsets[0];
