@@ -427,7 +427,7 @@ export const indexing = [
   }),
   row<{ k: number; axis?: number; largest?: boolean }>({
     name: 'topk',
-    ops: ['sort', 'slice'],
+    ops: ['topk'],
     call: ([x], { k, ...options }) => {
       const { values, indices } = topk(x!, k, options);
       return [values, indices];

@@ -3,12 +3,12 @@ import { ArgumentError, checkOptions, ShapeError, show } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
 import { scope } from '../../runtime/scope.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { narrow } from '../movement/slice.js';
 import { apply, applyMulti, defineMultiOp } from '../op.js';
 import { gatherGradOp } from './gather.js';
 import { checkLive } from '../../runtime/handle.js';
 
 const forward = kernel('sort', [1, 2], ['axis', 'descending']);
+const best = kernel('topk', [1, 2], ['axis', 'largest']);
 
 interface Attrs {
   readonly axis: number;
@@ -57,6 +57,27 @@ export function argsort(x: Tensor, options: SortOptions = {}): Tensor {
   return scope(() => sort(x.detach(), options).indices, 'argsort()');
 }
 
+interface TopkAttrs {
+  readonly axis: number;
+  readonly k: number;
+  readonly largest: boolean;
+}
+
+export const topkOp = defineMultiOp({
+  name: 'topk',
+  inputs: ['x'],
+  outputs: ['values', 'indices'],
+  infer: ({ x }, { axis, k }: TopkAttrs) => {
+    const shape = x.shape.map((n, d) => (d === axis ? k : n));
+    return { values: { shape, dtype: x.dtype }, indices: { shape, dtype: 'i64' } };
+  },
+  forward: ({ x }, { values, indices }, { axis, largest }) => best([x], [values, indices], [axis, largest ? 1 : 0]),
+  saves: ['indices'],
+  vjp: ({ values: g }, { indices }, { axis }, { x }) => ({
+    x: g === null ? null : () => apply(gatherGradOp, { g, index: indices }, { axis, shape: x.shape }),
+  }),
+});
+
 export interface TopkOptions {
   /** Axis to search along; the last one unless said otherwise. */
   readonly axis?: number;
@@ -71,8 +92,5 @@ export function topk(x: Tensor, k: number, options: TopkOptions = {}): Sorted {
   const axis = normalizeAxis('topk', options.axis ?? -1, x.shape);
   if (!Number.isInteger(k) || k < 0) throw new ArgumentError('topk', `k must be a whole number >= 0, got ${show(k)}`);
   if (k > (x.shape[axis] ?? 0)) throw new ShapeError('topk', `k = ${k} is more than axis ${axis} of x ${formatShape(x.shape)} has`);
-  return scope(() => {
-    const { values, indices } = sort(x, { axis, descending: options.largest !== false });
-    return { values: narrow(values, axis, 0, k), indices: narrow(indices, axis, 0, k) };
-  }, 'topk()');
+  return applyMulti(topkOp, { x }, { axis, k, largest: options.largest !== false });
 }
