@@ -23,18 +23,29 @@ CR_INLINE bool is_contiguous(const TensorView& view) {
   return true;
 }
 
+/// Elements of one unit: long runs, so that the processor's prefetchers are seldom interrupted, and units enough for all threads.
+CR_INLINE int64_t update_grain(int64_t total) {
+  constexpr int64_t longest = 8 * kGrainElements;
+  const int64_t even = total / 16 / 64 * 64;
+  return even < kGrainElements ? kGrainElements : even < longest ? even : longest;
+}
+
 /// Calls body(tensor, begin, end) so that together the pieces cover all elements of `count` tensors, on all threads.
 template <class Body>
 CR_INLINE void parallel_tensors(Context& ctx, const TensorView* tensors, int32_t count, Body body) {
-  int64_t total = 0;
-  for (int32_t i = 0; i < count; ++i) total += element_count(tensors[i]);
-  parallel_range(ctx, total, kGrainElements, [&](int64_t begin, int64_t end) {
-    int64_t start = 0;
-    for (int32_t i = 0; i < count && start < end; ++i) {
-      const int64_t size = element_count(tensors[i]);
-      const int64_t low = begin > start ? begin - start : 0, high = end - start < size ? end - start : size;
-      if (low < high) body(i, low, high);
-      start += size;
+  auto* starts = scratch<int64_t>(ctx, count + 1);  // of each tensor among the elements of all
+  starts[0] = 0;
+  for (int32_t i = 0; i < count; ++i) starts[i + 1] = starts[i] + element_count(tensors[i]);
+  parallel_range(ctx, starts[count], update_grain(starts[count]), [&](int64_t begin, int64_t end) {
+    int32_t low = 0;
+    for (int32_t high = count; high - low > 1;) {
+      const int32_t middle = low + (high - low) / 2;
+      (starts[middle] <= begin ? low : high) = middle;
+    }
+    for (int32_t i = low; i < count && starts[i] < end; ++i) {
+      const int64_t first = begin > starts[i] ? begin - starts[i] : 0;
+      const int64_t past = end < starts[i + 1] ? end - starts[i] : starts[i + 1] - starts[i];
+      if (first < past) body(i, first, past);
     }
   });
 }
