@@ -22,7 +22,10 @@ export const catOp = defineListOp({
   name: 'cat',
   infer: (xs, { axis, name }: CatAttrs) => catSpec(name, xs, axis),
   forward: (xs, out, { axis }) => {
-    if (xs.length <= maxOperands) return forward(xs, [out], [axis]);
+    if (xs.length <= maxOperands) {
+      forward(xs, [out], [axis]);
+      return;
+    }
     const strides = contiguousStrides(out.shape);
     let offset = out.offset;
     for (let begin = 0; begin < xs.length; begin += maxOperands) {
