@@ -19,6 +19,27 @@ CR_INLINE int64_t to_next_line(const T* p, int64_t n) {
   return head < n ? head : n;
 }
 
+/// Elements before the next address that is a multiple of a vector's size, at most n.
+template <class T>
+CR_INLINE int64_t to_next_vector(const T* p, int64_t n) {
+  const int64_t past = static_cast<int64_t>(reinterpret_cast<uintptr_t>(p) % kVecBytes);
+  const int64_t head = past == 0 ? 0 : (kVecBytes - past) / static_cast<int64_t>(sizeof(T));
+  return head < n ? head : n;
+}
+/// stream_store() of a vector or a part of one; p is aligned to its size.
+template <class V, class T>
+CR_INLINE void stream_store_part(T* p, V v) {
+  if constexpr (sizeof(V) == kVecBytes) {
+    stream_store(p, v);
+#if defined(__AVX2__)
+  } else if constexpr (sizeof(V) == 32) {
+    _mm256_stream_si256(reinterpret_cast<__m256i*>(p), (__m256i)v);
+#endif
+  } else {
+    std::memcpy(p, &v, sizeof v);
+  }
+}
+
 /// to[i] = value(i), where value(i) gives a vector from i on and `one` a single element: whole lines of the cache at a time.
 template <class T, class Many, class One>
 CR_INLINE void stream_run(T* to, int64_t n, Many many, One one) {

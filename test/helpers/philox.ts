@@ -38,21 +38,29 @@ export function unit(dtype: 'f32' | 'f64', seed: number, stream: number, i: numb
   return dtype === 'f32' ? (word(seed, stream, i) >>> 8) * 2 ** -24 : Number(longWord(seed, stream, i) >> 11n) * 2 ** -53;
 }
 
-/** Element `i` of randn(): Box and Muller's pairs, from elements 2 j and 2 j + 1. */
+/** Element `i` of randn(): Box and Muller's pairs, from elements j and j + 16 of each block of 32. */
 export function normal(dtype: 'f32' | 'f64', seed: number, stream: number, i: number): number {
-  const first = i - (i % 2);
-  const u =
-    dtype === 'f32'
-      ? Math.fround(word(seed, stream, first) + 0.5) * 2 ** -32
-      : Number(longWord(seed, stream, first) >> 12n) * 2 ** -52 + 2 ** -53;
+  const isSecond = i % 32 >= 16;
+  const first = isSecond ? i - 16 : i;
+  if (dtype === 'f32') return normalF32(word(seed, stream, first), word(seed, stream, first + 16), isSecond);
+  const u = Number(longWord(seed, stream, first) >> 12n) * 2 ** -52 + 2 ** -53;
   // Quarter turns are exact, so that the rest of the angle is as accurate as Math.sin and Math.cos.
-  const turns = 4 * unit(dtype, seed, stream, first + 1);
+  const turns = 4 * unit(dtype, seed, stream, first + 16);
   const quarter = Math.round(turns);
   const rest = ((turns - quarter) * Math.PI) / 2;
   const [c, s] = [Math.cos(rest), Math.sin(rest)];
   const cos = [c, -s, -c, s][quarter % 4]!;
   const sin = [s, c, -s, -c][quarter % 4]!;
-  return Math.sqrt(-2 * Math.log(u)) * (i % 2 === 0 ? cos : sin);
+  return Math.sqrt(-2 * Math.log(u)) * (isSecond ? sin : cos);
+}
+
+/** 31 bits of a give the radius; 30 of b an eighth of a turn either way, the next exchanges sine and cosine, the highest is the cosine's sign. */
+function normalF32(a: number, b: number, isSecond: boolean): number {
+  const u = Math.fround(Math.fround(a >>> 1) + 0.5) * 2 ** -31;
+  const angle = ((b << 2) * Math.PI) / 2 ** 33;
+  const cos = Math.cos(angle) * (b >>> 31 === 1 ? -1 : 1);
+  const isExchanged = ((b >>> 30) & 1) === 1;
+  return Math.sqrt(-2 * Math.log(u)) * (isSecond === isExchanged ? cos : Math.sin(angle));
 }
 
 /** f(i) for every element of x's shape, by position. */

@@ -10,9 +10,7 @@ constexpr int64_t kShortRun = 64;      // elements; shorter runs of the innermos
 constexpr int64_t kBlockRows = 16;     // blocks of an operand that is contiguous along another axis: a line of cache each way ...
 constexpr int64_t kBlockColumns = 32;  // ... of which as many make a tile
 static_assert(kBlockRows * kBlockColumns == kTile);
-constexpr int64_t kStreamTile = 256;                 // elements of a large result that are sent to memory at once
 constexpr int64_t kStreamBytes = int64_t{16} << 20;  // results of this size are not in the caches any more when they are read
-constexpr int64_t kStreamAlignment = 64;
 
 // kDTypeSize would be a symbol that this object exports.
 int element_size(DType dtype) {
@@ -83,47 +81,32 @@ void copy_tile(const Map<N>& map, int n, Cursor<N> cursor, char* tile, int64_t c
   }
 }
 
-/// A contiguous result too large for the caches, collected in a tile and sent straight to memory, which spares reading it first.
-struct Stream {
-  char* to;
-  int size;
-  int64_t held = 0;
-  alignas(kStreamAlignment) char tile[kStreamTile * 8];
+/// How a row sees an input: where it lies, one element spread over a tile, or packed in a tile.
+enum class Source : uint8_t { direct, repeated, packed };
 
-  char* next() { return tile + held * size; }
-  [[nodiscard]] int64_t room() const { return kStreamTile - held; }
-  void add(int64_t count) {
-    held += count;
-    if (held < kStreamTile) return;
-    for (int64_t i = 0; i < kStreamTile * size; i += kVecBytes) stream_store(to + i, load(tile + i));
-    to += kStreamTile * size;
-    held = 0;
-  }
-  void end() {
-    if (held > 0) std::memcpy(to, tile, static_cast<size_t>(held * size));
-    stream_fence();
-  }
-};
-
-/// Rows of an innermost dimension along which the result is contiguous, and every input too or one repeated element.
-template <bool streamed, int N>
-void map_runs(const Map<N>& map, int64_t begin, int64_t end) {
+/// Rows of an innermost dimension along which the result is contiguous.
+template <int N>
+void map_runs(const Map<N>& map, bool streamed, int64_t begin, int64_t end) {
   Tiles<N> tiles;
-  Stream stream{map.data[0] + begin * map.size[0], map.size[0], 0, {}};
   const char* filled[N] = {};  // a repeated element is spread over its tile once
   int64_t width[N] = {};
-  bool repeated[N] = {}, any_repeated = false;
-  for (int n = 1; n < N; ++n) any_repeated |= repeated[n] = map.steps[n][map.last] != map.size[n];
+  Source source[N] = {};
+  int64_t most = end - begin;
+  for (int n = 1; n < N; ++n) {
+    const int64_t step = map.steps[n][map.last];
+    source[n] = step == map.size[n] ? Source::direct : step == 0 ? Source::repeated : Source::packed;
+    if (source[n] != Source::direct && most > kTile) most = kTile;
+  }
   Cursor<N> cursor = cursor_at(map, begin);
   while (begin < end) {
     int64_t count = map.shape[map.last] - cursor.index[map.last];
     count = count < end - begin ? count : end - begin;
-    if (any_repeated && count > kTile) count = kTile;
-    if (streamed && count > stream.room()) count = stream.room();
+    count = count < most ? count : most;
     const void* inputs[N];
     for (int n = 1; n < N; ++n) {
-      inputs[n - 1] = repeated[n] ? tiles.bytes[n] : cursor.at[n];
-      if (!repeated[n] || (filled[n] == cursor.at[n] && width[n] >= count)) continue;
+      inputs[n - 1] = source[n] == Source::direct ? cursor.at[n] : tiles.bytes[n];
+      if (source[n] == Source::packed) copy_tile<false>(map, n, cursor, tiles.bytes[n], count);
+      if (source[n] != Source::repeated || (filled[n] == cursor.at[n] && width[n] >= count)) continue;
       with_width(map.size[n], [&](auto w) {
         using T = decltype(w);
         fill_run(reinterpret_cast<T*>(tiles.bytes[n]), *reinterpret_cast<const T*>(cursor.at[n]), count);
@@ -131,12 +114,11 @@ void map_runs(const Map<N>& map, int64_t begin, int64_t end) {
       filled[n] = cursor.at[n];
       width[n] = count;
     }
-    map.row(streamed ? stream.next() : cursor.at[0], inputs, count, map.params);
-    if (streamed) stream.add(count);
+    map.row(cursor.at[0], inputs, count, map.params, streamed);
     advance(map, cursor, count);
     begin += count;
   }
-  if (streamed) stream.end();
+  if (streamed) stream_fence();
 }
 
 /// Any strides and short rows: everything goes through tiles.
@@ -149,7 +131,7 @@ void map_tiles(const Map<N>& map, int64_t begin, int64_t end) {
   while (begin < end) {
     const int64_t count = end - begin < kTile ? end - begin : kTile;
     for (int n = 1; n < N; ++n) copy_tile<false>(map, n, cursor, tiles.bytes[n], count);
-    map.row(tiles.bytes[0], inputs, count, map.params);
+    map.row(tiles.bytes[0], inputs, count, map.params, false);
     copy_tile<true>(map, 0, cursor, tiles.bytes[0], count);
     advance(map, cursor, count);
     begin += count;
@@ -178,7 +160,7 @@ void map_blocks(const Map<N>& map, int32_t axis, int64_t begin, int64_t end) {
       rest /= map.shape[d];
     }
     for (int n = N - 1; n >= 0; --n) {
-      if (n == 0) map.row(tiles.bytes[0], inputs, rows * columns, map.params);
+      if (n == 0) map.row(tiles.bytes[0], inputs, rows * columns, map.params, false);
       with_width(map.size[n], [&](auto w) {
         using T = decltype(w);
         const int64_t row_step = map.steps[n][axis] / map.size[n], column_step = map.steps[n][map.last] / map.size[n];
@@ -209,12 +191,10 @@ int32_t block_axis(const Map<N>& map) {
 
 template <int N>
 bool has_long_runs(const Map<N>& map) {
-  bool runs = map.last == 0 || map.shape[map.last] >= kShortRun;
-  for (int n = 0; n < N; ++n) runs &= map.steps[n][map.last] == map.size[n] || (n > 0 && map.steps[n][map.last] == 0);
-  return runs;
+  return map.steps[0][map.last] == map.size[0] && (map.last == 0 || map.shape[map.last] >= kShortRun);
 }
 
-/// Whether the result is contiguous, aligned, and larger than what the caches hold.
+/// Whether the result is contiguous and larger than what the caches hold.
 template <int N>
 bool is_streamable(const Map<N>& map, int64_t elements) {
   int64_t expected = map.size[0];
@@ -222,7 +202,7 @@ bool is_streamable(const Map<N>& map, int64_t elements) {
     if (map.steps[0][d] != expected) return false;
     expected *= map.shape[d];
   }
-  return elements * map.size[0] >= kStreamBytes && reinterpret_cast<uintptr_t>(map.data[0]) % kStreamAlignment == 0;
+  return elements * map.size[0] >= kStreamBytes;
 }
 
 template <int N>
@@ -239,17 +219,15 @@ void map_operands(Context& ctx, const Args& args, const TensorView* const (&view
     for (int32_t d = 0; d < loop.rank; ++d) map.steps[n][d] = loop.strides[n][d] * map.size[n];
   }
   const int64_t elements = element_count(loop);
-  if (has_long_runs(map)) {
-    if (is_streamable(map, elements)) {
-      return parallel_even(ctx, elements, kGrainElements, [&](int64_t begin, int64_t end) { map_runs<true>(map, begin, end); });
-    }
-    return parallel_even(ctx, elements, kGrainElements, [&](int64_t begin, int64_t end) { map_runs<false>(map, begin, end); });
-  }
   if (const int32_t axis = block_axis(map); axis >= 0) {
     const int64_t height = map.shape[axis], width = map.shape[map.last];
     const int64_t blocks =
         elements / (height * width) * ((height + kBlockRows - 1) / kBlockRows) * ((width + kBlockColumns - 1) / kBlockColumns);
     return parallel_range(ctx, blocks, kGrainElements / kTile / 2, [&](int64_t begin, int64_t end) { map_blocks(map, axis, begin, end); });
+  }
+  if (has_long_runs(map)) {
+    const bool streamed = is_streamable(map, elements);
+    return parallel_even(ctx, elements, kGrainElements, [&](int64_t begin, int64_t end) { map_runs(map, streamed, begin, end); });
   }
   parallel_even(ctx, elements, kGrainElements, [&](int64_t begin, int64_t end) { map_tiles(map, begin, end); });
 }

@@ -1,13 +1,15 @@
 #pragma once
 // The driver of all elementwise kernels: any strides and broadcasting, threads, and a row function that sees contiguous data only. It is
 // compiled once per instruction set (map.cc); a kernel adds its row function and nothing else.
-#include "simd/vec.h"
+#include "simd/stream.h"
 
 namespace chainrule::CR_ISA {
 
 /// y[i] = f(x[0][i], x[1][i], ...) for i in 0..n-1; contiguous, n >= 1, element types as registered. Values must not depend on how the
-/// elements are cut into rows.
-using RowFn = void (*)(void* y, const void* const* x, int64_t n, const double* params);
+/// elements are cut into rows. `streamed`: y is larger than the caches and had better be stored past them.
+using RowFn = void (*)(void* y, const void* const* x, int64_t n, const double* params, bool streamed);
+
+inline constexpr int64_t kAheadBytes = 4096;  // rows that stream ask for their operands this far ahead
 
 /// Runs `row` over out[0] and up to three inputs broadcast to its shape. Operands that are not contiguous go through tiles in L1.
 void map_rows(Context& ctx, const Args& args, RowFn row);
@@ -45,16 +47,44 @@ CR_INLINE auto apply(const double* params, V... x) {
   }
 }
 
+/// Whole vectors; streamed: out is aligned.
+template <class Op, int Inputs, class T>
+__attribute__((noinline)) void same_type_vectors(T* out, const T* a, const T* b, int64_t n, const double* params, bool streamed) {
+  constexpr int64_t ahead = kAheadBytes / static_cast<int64_t>(sizeof(T));
+  for (int64_t i = 0; i < n; i += kLanes<T>) {
+    Vec<T> y;
+    if constexpr (Inputs == 1) y = apply<Op>(params, load(a + i));
+    if constexpr (Inputs == 2) y = apply<Op>(params, load(a + i), load(b + i));
+    if (streamed) {
+      __builtin_prefetch(a + i + ahead);
+      if constexpr (Inputs == 2) __builtin_prefetch(b + i + ahead);
+      stream_store(out + i, y);
+    } else {
+      store(out + i, y);
+    }
+  }
+}
 /// Row function of an op whose inputs and output are all T.
 template <class Op, int Inputs, class T>
-void same_type_row(void* y, const void* const* x, int64_t n, const double* params) {
+void same_type_row(void* y, const void* const* x, int64_t n, const double* params, bool streamed) {
   T* out = static_cast<T*>(y);
   const T* a = static_cast<const T*>(x[0]);
-  const T* b = static_cast<const T*>(x[Inputs > 1 ? 1 : 0]);
-  for (int64_t i = 0; i < n; i += kLanes<T>) {
-    const Vec<T> va = load_up_to(a + i, n - i);
-    if constexpr (Inputs == 1) store_up_to(out + i, apply<Op>(params, va), n - i);
-    if constexpr (Inputs == 2) store_up_to(out + i, apply<Op>(params, va, load_up_to(b + i, n - i)), n - i);
+  const T* b = static_cast<const T*>(x[Inputs - 1]);
+  // A part of a vector up to where stores can be aligned, whole vectors, and the rest.
+  int64_t done = 0, part = streamed ? to_next_vector(out, n) : 0;
+  for (;;) {
+    if (part > 0) {
+      Vec<T> v;
+      if constexpr (Inputs == 1) v = apply<Op>(params, load_partial(a + done, part));
+      if constexpr (Inputs == 2) v = apply<Op>(params, load_partial(a + done, part), load_partial(b + done, part));
+      store_partial(out + done, v, part);
+      done += part;
+    }
+    const int64_t whole = (n - done) / kLanes<T> * kLanes<T>;
+    if (whole > 0) same_type_vectors<Op, Inputs>(out + done, a + done, b + done, whole, params, streamed);
+    done += whole;
+    part = n - done;
+    if (part == 0) return;
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // Moves elements between strided memory and the tiles that row functions see: runs of one dimension, and blocks of two.
 #include "kernels/elementwise/loops.h"
+#include "simd/stream.h"
 #include "simd/transpose_tile.h"
 
 namespace chainrule::CR_ISA {
@@ -40,7 +41,11 @@ CR_INLINE void pack_run(T* to, const T* from, int64_t stride, int64_t n) {
   if (stride == 0) return fill_run(to, *from, n);
   if (stride == 2) {
     // The last element is left out of the vectors: what stands behind it is not ours to read.
-    for (; n > kLanes<T>; n -= kLanes<T>, to += kLanes<T>, from += 2 * kLanes<T>) store(to, evens(load(from), load(from + kLanes<T>)));
+    constexpr int64_t ahead = 4096 / static_cast<int64_t>(sizeof(T));
+    for (; n > kLanes<T>; n -= kLanes<T>, to += kLanes<T>, from += 2 * kLanes<T>) {
+      prefetch_run(from + ahead, 2 * kVecBytes);
+      store(to, evens(load(from), load(from + kLanes<T>)));
+    }
   }
   for (int64_t i = 0; i < n; ++i) to[i] = from[i * stride];
 }

@@ -14,11 +14,12 @@ CR_INLINE IntVec<Vec<T>> mask_lanes(LaneBytes<T> bytes) {
 
 /// condition ? a : b; nothing is computed, so any bits pass unchanged.
 template <class T>
-void where_row(void* y, const void* const* x, int64_t n, const double*) {
+void where_row(void* y, const void* const* x, int64_t n, const double*, bool streamed) {
   T* out = static_cast<T*>(y);
   const uint8_t* condition = static_cast<const uint8_t*>(x[0]);
   const T* a = static_cast<const T*>(x[1]);
   const T* b = static_cast<const T*>(x[2]);
+  const bool aligned = to_next_vector(out, 1) == 0;
   for (int64_t i = 0; i < n; i += kLanes<T>) {
     LaneBytes<T> bytes = {};
     if (n - i >= kLanes<T>) {
@@ -27,7 +28,12 @@ void where_row(void* y, const void* const* x, int64_t n, const double*) {
       std::memcpy(&bytes, condition + i, static_cast<size_t>(n - i));
     }
     const auto mask = mask_lanes<T>(bytes);
-    store_up_to(out + i, mask ? load_up_to(a + i, n - i) : load_up_to(b + i, n - i), n - i);
+    const Vec<T> chosen = mask ? load_up_to(a + i, n - i) : load_up_to(b + i, n - i);
+    if (streamed && aligned && n - i >= kLanes<T>) {
+      stream_store(out + i, chosen);
+    } else {
+      store_up_to(out + i, chosen, n - i);
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "simd/parallel.h"
 #include "simd/philox.h"
+#include "simd/stream.h"
 
 namespace chainrule::CR_ISA {
 
@@ -51,6 +52,22 @@ CR_INLINE void for_each_tile(Context& ctx, int64_t n, const RandomStream& random
       draw(random, first, tile);
       body(tile, first, end - first < kDrawTile ? end - first : kDrawTile);
     }
+    stream_fence();
+  });
+}
+
+inline constexpr int64_t kStreamedDraw = int64_t{16} << 20;  // bytes of a result that are stored past the caches
+
+/// y[0..n): body(words, to) makes kDrawTile numbers from as many words.
+template <class W, class T, class Body>
+CR_INLINE void fill_random(Context& ctx, T* y, int64_t n, const RandomStream& random, Body body) {
+  const bool streamed = n * static_cast<int64_t>(sizeof(T)) >= kStreamedDraw;
+  for_each_tile<W>(ctx, n, random, [&](const DrawTile<W>& tile, int64_t first, int64_t count) {
+    if (count == kDrawTile && !streamed) return body(tile.words, y + first);
+    alignas(64) T made[kDrawTile];
+    body(tile.words, made);
+    if (streamed) return stream_copy(y + first, made, count);
+    std::memcpy(y + first, made, static_cast<size_t>(count) * sizeof(T));
   });
 }
 
@@ -67,11 +84,7 @@ CR_INLINE VD unit_interval(VU64 w) {
   return (high * num<VD>(0x1p32) + low) * num<VD>(0x1p-53);
 }
 
-/// Uniform in (0, 1], for a logarithm: all 32 bits (f32), 52 bits (f64), plus half a step.
-CR_INLINE VF unit_positive(Vec<uint32_t> w) {
-  const VF high = __builtin_convertvector((VI)(w >> 16), VF), low = __builtin_convertvector((VI)(w << 16 >> 16), VF);
-  return fma(high, num<VF>(65536), low + num<VF>(0.5)) * num<VF>(0x1p-32);
-}
+/// Uniform in (0, 1], for a logarithm: 52 bits, plus half a step.
 CR_INLINE VD unit_positive(VU64 w) {
   const VD one_to_two = (VD)((w >> 12) | splat<VU64>(0x3ff0000000000000u));
   return (one_to_two - num<VD>(1)) + num<VD>(0x1p-53);

@@ -8,18 +8,12 @@ void random_uniform(Context& ctx, const Args& args) {
   T* y = static_cast<T*>(args.out[0].data);
   using V = Vec<T>;
   const V low = num<V>(args.params[2]), high = num<V>(args.params[3]), range = num<V>(args.params[3] - args.params[2]);
-  for_each_tile<WordOf<T>>(ctx, contiguous_size(args.out[0]), random_stream(args.params),
-                           [&](const DrawTile<WordOf<T>>& tile, int64_t first, int64_t count) {
-                             for (int64_t i = 0; i < count; i += kLanes<T>) {
-                               V v = fma(unit_interval(load(tile.words + i)), range, low);
-                               v = select<V>(v >= high, low, v);  // rounding may reach the excluded end
-                               if (count - i >= kLanes<T>) {
-                                 store(y + first + i, v);
-                               } else {
-                                 store_partial(y + first + i, v, count - i);
-                               }
-                             }
-                           });
+  fill_random<WordOf<T>>(ctx, y, contiguous_size(args.out[0]), random_stream(args.params), [&](const WordOf<T>* words, T* to) {
+    for (int64_t i = 0; i < kDrawTile; i += kLanes<T>) {
+      const V v = fma(unit_interval(load(words + i)), range, low);
+      store(to + i, select<V>(v >= high, low, v));  // rounding may reach the excluded end
+    }
+  });
 }
 
 CR_REGISTER(random_uniform,
