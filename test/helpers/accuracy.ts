@@ -91,11 +91,11 @@ export interface Worst {
 
 const chunk = 1 << 18;
 
-/** The largest error of f over every `stride`-th of the 2^32 floats. */
-export function worstF32({ op, exact, from = -Infinity }: Measured, stride: number, start = 0): Worst {
+/** The largest error of f over every `stride`-th of the 2^32 floats, or of those with bit patterns from `start` up to `end`. */
+export function worstF32({ op, exact, from = -Infinity }: Measured, stride: number, start = 0, end = 2 ** 32): Worst {
   let worst: Worst = { ulp: 0, x: NaN };
-  for (let first = start; first < 2 ** 32; first += stride * chunk) {
-    const count = Math.min(chunk, Math.ceil((2 ** 32 - first) / stride));
+  for (let first = start; first < end; first += stride * chunk) {
+    const count = Math.min(chunk, Math.ceil((end - first) / stride));
     const patterns = Uint32Array.from({ length: count }, (_, i) => first + i * stride);
     const x = new Float32Array(patterns.buffer);
     const input = fromArray(x, [count]);
