@@ -98,7 +98,7 @@ describe('lines of a matrix', () => {
     const order = argsort(x, { axis });
     const best = topk(x, 7 % (x.shape[axis] ?? 0), { axis });
     const [count, n] = along.shape;
-    const all = Array.from(along.dataSync());
+    const all = Array.from(along.dataSync(), Number);
     const got = Array.from((axis === 1 ? order : order.transpose(0, 1).contiguous()).dataSync(), Number);
     const first = Array.from((axis === 1 ? best.indices : best.indices.transpose(0, 1).contiguous()).dataSync(), Number);
     const k = best.indices.shape[axis] ?? 0;
