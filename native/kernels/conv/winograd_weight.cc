@@ -141,23 +141,23 @@ const T* winograd_grad_weight(Context& ctx, const ConvShape& s, const TensorView
   const int64_t ins = s.in_channels, outs = s.out_channels, panels = panel_count<T>(outs);
   const TileCut cut = cut_tiles(s.batch, s.h.out, s.w.out, kGradientTiles);
   const int64_t windows = window_count(cut), tiles = most_tiles(cut);
-  const auto [slices, chunks, chunk] = cut_gradient(s.batch * cut.rows * cut.cols, windows, ins);
-  const GradientJob job{gy, x, {x, s.h.pad, s.w.pad}, cut, point_layout(chunk, tiles), tiles * kLd + 16};
+  const GradientCut parts = cut_gradient(s.batch * cut.rows * cut.cols, windows, ins);
+  const GradientJob job{gy, x, {x, s.h.pad, s.w.pad}, cut, point_layout(parts.chunk, tiles), tiles * kLd + 16};
   const int64_t slice_size = panels * kPoints * ins * kLd;
-  T* parts = scratch<T>(ctx, slices * slice_size);
+  T* slices = scratch<T>(ctx, parts.slices * slice_size);
   const int64_t room = tile_planes_room(cut) + kPoints * (job.layout.point + job.gradients) + 4 * tiles * kLd;
-  parallel_units(ctx, slices * chunks, [&](int64_t unit, int worker) {
+  parallel_units(ctx, parts.slices * parts.chunks, [&](int64_t unit, int worker) {
     T* memory = worker_scratch<T>(ctx, worker, room);
-    const int64_t first = unit % chunks * chunk, slice = unit / chunks, begin = slice * windows / slices;
-    for (int64_t i = begin; i < (slice + 1) * windows / slices; ++i) {
-      add_window(job, window_at(cut, i), first, min_of(ins, first + chunk), memory, parts + slice * slice_size, i > begin);
+    const int64_t first = unit % parts.chunks * parts.chunk, slice = unit / parts.chunks, begin = slice * windows / parts.slices;
+    for (int64_t i = begin; i < (slice + 1) * windows / parts.slices; ++i) {
+      add_window(job, window_at(cut, i), first, min_of(ins, first + parts.chunk), memory, slices + slice * slice_size, i > begin);
     }
   });
   T* sums = scratch<T>(ctx, ins * 9 * row);
   parallel_range(ctx, ins, max_of(1, (1 << 12) / outs), [&](int64_t begin, int64_t end) {
     for (int64_t o = 0; o < outs; o += kLanes<T>) {
-      const T* from = parts + (o / kLd * kPoints * ins * kLd) + o % kLd;
-      for (int64_t c = begin; c < end; ++c) sum_slices(from + c * kLd, slice_size, slices, ins * kLd, sums + c * 9 * row + o, row);
+      const T* from = slices + (o / kLd * kPoints * ins * kLd) + o % kLd;
+      for (int64_t c = begin; c < end; ++c) sum_slices(from + c * kLd, slice_size, parts.slices, ins * kLd, sums + c * 9 * row + o, row);
     }
   });
   return sums;

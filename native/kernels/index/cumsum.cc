@@ -66,7 +66,7 @@ template <class T, class A, int... K>
 CR_INLINE Vec<T> whole_of(const Vec<A>* part, std::integer_sequence<int, K...>) {
   typedef typename VecType<T, kLanes<A>* static_cast<int>(sizeof(T))>::type Part;
   if constexpr (sizeof(A) == sizeof(T)) return __builtin_convertvector(part[0], Vec<T>);
-  return __builtin_shufflevector(__builtin_convertvector(part[0], Part), __builtin_convertvector(part[sizeof(A) / sizeof(T) - 1], Part),
+  return __builtin_shufflevector(__builtin_convertvector(part[0], Part), __builtin_convertvector(part[kLanes<T> / kLanes<A> - 1], Part),
                                  K...);
 }
 
@@ -75,7 +75,7 @@ CR_INLINE Vec<T> whole_of(const Vec<A>* part, std::integer_sequence<int, K...>) 
 template <class A, int Step, class T>
 void sum_contiguous(const T* x, int64_t sx, T* y, int64_t sy, int64_t size) {
   constexpr int64_t lanes = kLanes<T>;
-  constexpr int parts = static_cast<int>(sizeof(A) / sizeof(T));
+  constexpr int parts = kLanes<T> / kLanes<A>;
   constexpr auto in_part = std::make_integer_sequence<int, kLanes<A>>{};
   Vec<A> sum[parts] = {};
   int64_t k = 0;

@@ -34,7 +34,7 @@ inline constexpr int kStrips = kGemvRows<T> / kLanes<T>;
 template <class W, class T>
 CR_INLINE void add_rows(const W* w, int64_t row, const T* x, int64_t begin, int64_t end, Vec<T>* sum) {
   using V = Vec<T>;
-  constexpr int lanes = kLanes<T>, packed = static_cast<int>(sizeof(T) / sizeof(W));
+  constexpr int lanes = kLanes<T>, packed = static_cast<int>(sizeof(T)) / static_cast<int>(sizeof(W));
   int64_t i = begin;
   for (; i + packed * lanes <= end; i += packed * lanes) {
     CR_UNROLL for (int s = 0; s < kStrips<T>; ++s) {

@@ -167,7 +167,7 @@ CR_INLINE void best_row(int64_t width, int64_t out, Window rows, const T* x, int
 template <int K, bool Where, class T>
 [[gnu::noinline]] void max_at_stride_two(PoolAxis h, PoolAxis w, const T* x, int64_t row_stride, MaxRow<T> y, int64_t first, int64_t past,
                                          int64_t room) {
-  const auto row = [&](auto rows_known, Window rows, T* value, IntFor<T>* where) CR_INLINE_LAMBDA {
+  const auto row = [&](auto rows_known, Window rows, T* value, [[maybe_unused]] IntFor<T>* where) CR_INLINE_LAMBDA {
     constexpr int known = decltype(rows_known)::value;
     if constexpr (Where) {
       best_row<K, known>(w.in, w.out, rows, x, row_stride, value, where, room);

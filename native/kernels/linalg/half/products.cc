@@ -15,7 +15,7 @@ struct AnyProduct {
 constexpr int64_t kSumRows = kBlockSlivers * kTileRows, kSumCols = 4096;
 
 CR_INLINE const void* address(const void* data, DType type, int64_t offset) {
-  return static_cast<const char*>(data) + offset * kDTypeSize[static_cast<int>(type)];
+  return static_cast<const char*>(data) + offset * (is_half(type) ? 2 : 4);
 }
 
 /// x[0..n) as contiguous f32.
