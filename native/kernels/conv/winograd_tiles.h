@@ -98,7 +98,11 @@ template <class T>
 CR_INLINE void split_strided_row(const T* from, int64_t stride, int64_t begin, int64_t count, int64_t places, T* even, T* odd) {
   zero_run(even, 0, places);
   zero_run(odd, 0, places);
-  for (int64_t i = 0; i < count; ++i) ((begin + i) % 2 == 0 ? even : odd)[(begin + i) / 2] = from[i * stride];
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t q = begin + i;
+    T* to = q % 2 == 0 ? even : odd;
+    to[q / 2] = from[i * stride];
+  }
 }
 
 inline constexpr int64_t kChannelsAhead = 2;
