@@ -102,6 +102,10 @@ void map_runs(const Map<N>& map, bool streamed, int64_t begin, int64_t end) {
     int64_t count = map.shape[map.last] - cursor.index[map.last];
     count = count < end - begin ? count : end - begin;
     count = count < most ? count : most;
+    // A line that is stored in two parts would be fetched from memory: pieces of a row end where a line of the cache does.
+    if (streamed && count == kTile) {
+      count -= static_cast<int64_t>(reinterpret_cast<uintptr_t>(cursor.at[0] + count * map.size[0]) % kCacheLine) / map.size[0];
+    }
     const void* inputs[N];
     for (int n = 1; n < N; ++n) {
       inputs[n - 1] = source[n] == Source::direct ? cursor.at[n] : tiles.bytes[n];

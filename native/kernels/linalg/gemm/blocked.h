@@ -43,11 +43,11 @@ struct Panel {
   int64_t k;  // stride
 };
 
-/// Columns of a chunk of B: at most 480 KiB, half of the L2 of a small core.
+/// Columns of a chunk of B, in whole panels (three vectors on NEON): at most 480 KiB, half of the L2 of a small core.
 template <class T>
-inline constexpr int64_t kChunkCols = 1024 / static_cast<int64_t>(sizeof(T));
+inline constexpr int64_t kChunkPanels = 1024 / static_cast<int64_t>(sizeof(T)) / kTileCols<T>;
 template <class T>
-inline constexpr int64_t kChunkPanels = (kChunkCols<T> + kTileCols<T> - 1) / kTileCols<T>;
+inline constexpr int64_t kChunkCols = kChunkPanels<T>* kTileCols<T>;
 template <class T>
 inline constexpr int64_t kPanelSize = kMaxBlockK* kTileCols<T>;
 inline constexpr int64_t kGroupSlivers = 4;  // packed together: columns of a transposed A are read by whole cache lines

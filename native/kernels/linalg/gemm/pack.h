@@ -36,7 +36,7 @@ CR_INLINE void pack_transposed(const T* from, int64_t stride, int64_t ks, int64_
     }
   }
   for (; j < js; j += kSide<T>) {
-    if (j + kSide < T >> js) j = js - kSide<T>;
+    j = j < js - kSide<T> ? j : js - kSide<T>;
     pack_transposed_strip<kSide<T>>(from + j * stride, stride, ks, to + j, ld);
   }
 }
