@@ -1,4 +1,4 @@
-import { formatShape, normalizeAxis } from '../../core/shape.js';
+import { formatShape, normalizeAxis, type Shape } from '../../core/shape.js';
 import { ArgumentError, checkOptions, ShapeError, show } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
 import { scope } from '../../runtime/scope.js';
@@ -15,6 +15,11 @@ interface Attrs {
   readonly descending: boolean;
 }
 
+/** The gradient of values that were taken from positions along an axis. */
+function backToSource(g: Tensor, index: Tensor, axis: number, shape: Shape): Tensor {
+  return apply(gatherGradOp, { g, index }, { axis, shape });
+}
+
 export const sortOp = defineMultiOp({
   name: 'sort',
   inputs: ['x'],
@@ -22,9 +27,7 @@ export const sortOp = defineMultiOp({
   infer: ({ x }, _attrs: Attrs) => ({ values: { shape: x.shape, dtype: x.dtype }, indices: { shape: x.shape, dtype: 'i64' } }),
   forward: ({ x }, { values, indices }, { axis, descending }) => forward([x], [values, indices], [axis, descending ? 1 : 0]),
   saves: ['indices'],
-  vjp: ({ values: g }, { indices }, { axis }, { x }) => ({
-    x: g === null ? null : () => apply(gatherGradOp, { g, index: indices }, { axis, shape: x.shape }),
-  }),
+  vjp: ({ values: g }, { indices }, { axis }, { x }) => ({ x: g && (() => backToSource(g, indices, axis, x.shape)) }),
 });
 
 /** Values, and where along the axis each stood (i64). */
@@ -73,9 +76,7 @@ export const topkOp = defineMultiOp({
   },
   forward: ({ x }, { values, indices }, { axis, largest }) => best([x], [values, indices], [axis, largest ? 1 : 0]),
   saves: ['indices'],
-  vjp: ({ values: g }, { indices }, { axis }, { x }) => ({
-    x: g === null ? null : () => apply(gatherGradOp, { g, index: indices }, { axis, shape: x.shape }),
-  }),
+  vjp: ({ values: g }, { indices }, { axis }, { x }) => ({ x: g && (() => backToSource(g, indices, axis, x.shape)) }),
 });
 
 export interface TopkOptions {
