@@ -12,7 +12,6 @@ namespace chainrule::CR_ISA {
 
 inline constexpr int64_t kTile = 512;             // elements; a handful of f64 tiles fit L1
 inline constexpr int64_t kGrainElements = 32768;  // per unit of work: a few microseconds, well above the price of a fork
-inline constexpr int kMaxArity = 4;
 
 /// As parallel_range, in ranges of about equal length (multiples of 64), at most `grain`: two threads finish together. For work whose
 /// results do not depend on where it is cut; the cut depends on n and grain alone all the same.
