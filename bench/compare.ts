@@ -42,7 +42,7 @@ async function main(options: Options): Promise<number> {
     chainrule('chainrule', root, threads),
     ...findPeers(threads).peers.filter(({ name }) => wanted(name)),
   ];
-  const all = await runSession({ cases: chosen, options, engines, show: line });
+  const all = await runSession({ cases: chosen, options, settled: 0.02, engines, show: line });
   console.log(`\n${table(all)}`);
   if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(all.flatMap(rowsOf), null, 1)}\n`);
   if (options.markdown !== null) writeFileSync(options.markdown, markdown(all, about));

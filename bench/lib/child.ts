@@ -1,7 +1,5 @@
 /** An engine in a process of its own, spoken to in lines of JSON: one request, one answer. While nobody asks, it waits for input and leaves the processor alone. */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 export interface Hello {
@@ -50,6 +48,11 @@ export class Child {
     if (this.process.stdout !== null) createInterface({ input: this.process.stdout }).on('line', (line) => this.receive(line));
   }
 
+  /** Number of the process; 0 when it did not start. */
+  get id(): number {
+    return this.process.pid ?? 0;
+  }
+
   hello(): Promise<Hello> {
     return this.ask<Hello>({ do: 'hello' });
   }
@@ -60,8 +63,8 @@ export class Child {
   }
 
   /** Times that many calls, after some milliseconds of calls that are not timed: caches and clocks warm up, threads find their cores. */
-  time(calls: number): Promise<Timed> {
-    return this.ask<Timed>({ do: 'time', calls, warm: 5 });
+  time(calls: number, warm: number): Promise<Timed> {
+    return this.ask<Timed>({ do: 'time', calls, warm });
   }
 
   /** Requests that only chainrule knows (peers/chainrule.ts). */
@@ -70,22 +73,6 @@ export class Child {
     return new Promise<T>((resolve, reject) => {
       this.waiting = { resolve: (answer) => resolve(answer as T), reject };
       this.process.stdin?.write(`${JSON.stringify(request)}\n`);
-    });
-  }
-
-  /**
-   * Gives each thread that computes a core of its own (Linux). Without it the scheduler now and then wakes two threads of one pool on the same core, and they
-   * stay there for milliseconds; where they spin at barriers, as OpenMP's do, every call then takes a time slice: hundreds of times longer.
-   */
-  pin(cores: number): void {
-    const tasks = `/proc/${String(this.process.pid)}/task`;
-    if (cores < 2 || !existsSync(tasks)) return;
-    const all = readdirSync(tasks).sort((a, b) => Number(a) - Number(b));
-    // Of chainrule's process those two kinds compute; JavaScript's own threads go where there is room.
-    const named = all.filter((task) => readFileSync(join(tasks, task, 'comm'), 'utf8').startsWith('chainrule-'));
-    (named.length > 0 ? named : all).forEach((task, i) => {
-      const core = i === 0 ? 0 : 1 + ((i - 1) % (cores - 1));
-      spawnSync('taskset', ['-pc', String(core), task], { stdio: 'ignore' });
     });
   }
 

@@ -2,22 +2,28 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Case } from './case.js';
+import { nameOf, type Case } from './case.js';
 import { compare } from './check.js';
 import { Child, type Launch } from './child.js';
+import { Engine, isFar } from './engine.js';
 import { writeInputs } from './fill.js';
 import type { Peer } from './peers.js';
+import { pin } from './pin.js';
 import { median, spread } from './stats.js';
 
 export interface Settings {
   readonly threads: number;
   readonly rounds: number;
+  /** Rounds end, after three, when the samples of every engine scatter by less than this (`spread`); 0: never before the last. */
+  readonly settled: number;
   /** Milliseconds that a sample should take at least. */
   readonly sample: number;
   /** Measures bandwidth in place of our own engine. */
   readonly meter: Launch | null;
   /** Temporary folder for inputs and results. */
   readonly folder: string;
+  /** Milliseconds of each engine's rows with fewer threads (`keyOf`): filled while measuring. */
+  readonly known: Map<string, number>;
 }
 
 /** What one engine did with one case. */
@@ -31,6 +37,8 @@ export interface Timing {
   readonly counts: boolean;
   /** Largest difference from our result, as a part of what rounding explains. */
   readonly error: number;
+  /** Milliseconds in the process that was replaced, because its threads had come to wait for each other; null when none was. */
+  readonly replaced: number | null;
 }
 
 export interface Measured {
@@ -44,6 +52,8 @@ export interface Measured {
   readonly memoryMs: number;
   /** Peers whose result differs from ours; they are not timed. */
   readonly mismatches: readonly string[];
+  /** Peers that have no such op. */
+  readonly lacking: readonly string[];
 }
 
 export interface Bandwidth {
@@ -55,19 +65,29 @@ export interface Bandwidth {
 }
 
 interface Runner {
-  readonly peer: Peer;
-  readonly child: Child;
-  calls: number;
-  error: number;
+  readonly engine: Engine;
+  readonly error: number;
+  readonly calls: number;
   samples: number[];
-  /** Far behind and long: three samples say enough. */
-  readonly slow: boolean;
+  /** Milliseconds of the first, or of a later one that became the new measure of things. */
+  usual: number;
+  /** How many samples it gets: the further behind and the longer, the fewer say enough. */
+  most: number;
+  replaced: number | null;
 }
+
+interface Ready {
+  readonly runners: readonly Runner[];
+  readonly mismatches: readonly string[];
+  readonly lacking: readonly string[];
+}
+
+const keyOf = (one: Case, { name }: Peer): string => `${nameOf(one)} ${name}`;
 
 /** Engines that are running, for one number of threads. The first is chainrule's. */
 export class Bench {
   readonly versions = new Map<string, string>();
-  private readonly engines: { peer: Peer; child: Child }[] = [];
+  private readonly engines: Engine[] = [];
   private readonly settings: Settings;
   private readonly meter: Child | null;
 
@@ -78,13 +98,12 @@ export class Bench {
 
   /** Starts engines; one that does not start is left out, and `report` is told why. */
   async start(peers: readonly Peer[], report: (message: string) => void): Promise<void> {
-    const started = peers.map((peer) => ({ peer, child: new Child(peer) }));
-    for (const engine of started) {
+    for (const engine of peers.map((peer) => new Engine(peer, this.settings.threads))) {
       try {
-        this.versions.set(engine.peer.name, (await engine.child.hello()).version);
+        this.versions.set(engine.peer.name, await engine.version());
         this.engines.push(engine);
       } catch (error) {
-        report(`${engine.peer.name} did not start: ${error instanceof Error ? error.message : String(error)}`);
+        report(`${engine.peer.name} did not start: ${messageOf(error)}`);
       }
     }
     if (this.engines[0]?.peer !== peers[0]) throw new Error('chainrule itself did not start; its message is above');
@@ -92,95 +111,119 @@ export class Bench {
 
   close(): void {
     this.meter?.close();
-    for (const { child } of this.engines) child.close();
+    for (const engine of this.engines) engine.close();
   }
 
   /** Measures one case; null when our own engine cannot do it, and `report` is told why. */
   async measure(one: Case, report: (message: string) => void): Promise<Measured | null> {
     writeInputs(one, this.settings.folder);
-    const runners = await this.prepare(one, report);
-    const [ours, ...others] = runners.ready;
+    const { runners, ...rest } = await this.prepare(one, report);
+    const [ours, ...others] = runners;
     if (ours === undefined) return null;
     const limits = await this.sampleInTurns(one, ours, others);
+    const peers = others.map((each) => timing(each, one));
+    for (const { engine, samples } of runners) this.settings.known.set(keyOf(one, engine.peer), Math.min(...samples));
     return {
       one,
       threads: this.settings.threads,
       ours: timing(ours, one),
-      peers: others.map((each) => timing(each, one)),
+      peers,
       fmaPeak: Math.max(...limits.peaks) / 1e9,
       memoryMs: memoryTime(one, limits.bandwidths),
-      mismatches: runners.mismatches,
+      ...rest,
     };
   }
 
-  private async prepare(one: Case, report: (message: string) => void): Promise<{ ready: Runner[]; mismatches: string[] }> {
-    const { folder, sample, threads } = this.settings;
-    const ready: Runner[] = [];
+  private async prepare(one: Case, report: (message: string) => void): Promise<Ready> {
+    const runners: Runner[] = [];
     const mismatches: string[] = [];
-    let fastest = Infinity;
+    const lacking: string[] = [];
     let reference: Float32Array | null = null;
-    for (const { peer, child } of this.engines) {
-      const file = join(folder, 'result.bin');
+    for (const engine of this.engines) {
+      const { name } = engine.peer;
       try {
-        const { skip, ms = 0 } = await child.prepare(one, folder, file);
+        const { skip, ms = 0 } = await engine.prepare(one, this.files);
         if (skip !== undefined) {
-          if (reference !== null) continue;
-          report(`skipped: ${skip}`);
-          return { ready: [], mismatches };
+          if (reference === null) {
+            report(`skipped: ${skip}`);
+            return { runners: [], mismatches, lacking };
+          }
+          lacking.push(name);
+          continue;
         }
-        const result = floats(file);
+        const result = floats(this.files.result);
         reference ??= result;
         const agreement = compare(one, reference, result);
-        if (agreement.ok) {
-          child.pin(threads);
-          const again = await child.time(Math.max(1, Math.ceil(sample / ms)));
-          fastest = Math.min(fastest, again.ms);
-          ready.push({
-            peer,
-            child,
-            calls: Math.max(1, Math.ceil(sample / again.ms)),
-            error: agreement.worst,
-            samples: [],
-            slow: again.ms > Math.max(100, 4 * fastest),
-          });
-          if (peer.settle > 0) await sleep(peer.settle);
-        } else {
-          mismatches.push(`${peer.name}: ${agreement.message}`);
-          report(`MISMATCH, not timed: ${peer.name}: ${agreement.message}`);
+        if (agreement.ok) runners.push(await this.first(engine, ms, agreement.worst, runners));
+        else {
+          mismatches.push(`${name}: ${agreement.message}`);
+          report(`MISMATCH, not timed: ${name}: ${agreement.message}`);
         }
       } catch (error) {
-        report(`${peer.name}: ${error instanceof Error ? error.message : String(error)}`);
-        if (reference === null) return { ready: [], mismatches };
+        report(`${name}: ${messageOf(error)}`);
+        if (reference === null) return { runners: [], mismatches, lacking };
       }
     }
-    return { ready, mismatches };
+    return { runners, mismatches, lacking };
+  }
+
+  /** A first sample, which tells how many calls and samples the others take. It counts where it remains the only one. */
+  private async first(engine: Engine, ms: number, error: number, before: readonly Runner[]): Promise<Runner> {
+    const { sample, rounds, threads } = this.settings;
+    engine.pin();
+    const usual = await engine.sample(Math.max(1, Math.ceil(sample / ms)), ms);
+    const fastest = Math.min(usual, ...before.map((each) => each.usual));
+    const most = usual > 10 * fastest ? 1 : usual > Math.max(100, 4 * fastest) ? 3 : rounds;
+    const calls = Math.max(1, Math.ceil(sample / usual));
+    return { engine, error, calls, samples: most === 1 && threads === 1 ? [usual] : [], usual, most, replaced: null };
   }
 
   /** Rounds of one sample each; what the machine reaches is measured beside ours. */
   private async sampleInTurns(one: Case, ours: Runner, others: readonly Runner[]): Promise<Limits> {
     const limits: Limits = { peaks: [], bandwidths: [] };
     const bytes = footprintOf(one);
-    const meter = this.meter ?? ours.child;
     if (this.meter !== null && bytes !== null) {
       await this.meter.ask<Bandwidth>({ do: 'bandwidth', bytes }); // its threads exist from here on
-      this.meter.pin(this.settings.threads);
+      pin(this.meter.id, this.settings.threads);
     }
     for (let round = 0; round < this.settings.rounds; round++) {
-      const { flops } = await ours.child.ask<{ flops: number }>({ do: 'peak', milliseconds: 4 });
-      limits.peaks.push(flops);
+      limits.peaks.push((await ours.engine.ask<{ flops: number }>({ do: 'peak', milliseconds: 4 })).flops);
       if (bytes !== null) {
-        limits.bandwidths.push(await meter.ask<Bandwidth>({ do: 'bandwidth', bytes }));
+        limits.bandwidths.push(await (this.meter ?? ours.engine).ask<Bandwidth>({ do: 'bandwidth', bytes }));
         if (this.settings.threads > 1) await sleep(10);
       }
       // Whoever comes first meets the caches that the measurements above left behind: each engine in its turn.
       const turn = [ours, ...others];
       for (const runner of [...turn.slice(round % turn.length), ...turn.slice(0, round % turn.length)]) {
-        if (round >= 3 && runner.slow) continue;
-        runner.samples.push((await runner.child.time(runner.calls)).ms);
-        if (runner.peer.settle > 0) await sleep(runner.peer.settle);
+        if (runner.samples.length < runner.most) await this.sample(one, runner, turn);
       }
+      const open = turn.filter(({ samples, most }) => samples.length < most);
+      if (round >= 2 && open.every(({ samples }) => spread(samples) < this.settings.settled)) break;
     }
     return limits;
+  }
+
+  /** One sample of a runner; of a peer that is far from what it took before, or than its twin takes, by a new process if need be. */
+  private async sample(one: Case, runner: Runner, all: readonly Runner[]): Promise<void> {
+    const { engine, calls, usual } = runner;
+    const ms = await engine.sample(calls, usual);
+    const own = Math.min(usual, this.settings.known.get(keyOf(one, engine.peer)) ?? Infinity);
+    const twins = all.filter((each) => each !== runner && each.engine.peer.family === engine.peer.family);
+    const expected = Math.min(own, ...twins.map((each) => each.usual));
+    if (runner === all[0] || !isFar(ms, expected)) {
+      runner.samples.push(ms);
+      return;
+    }
+    const better = await engine.checked(one, this.files, { ms, usual: expected, calls });
+    if (better.replaced !== null) [runner.samples, runner.most] = [[], this.settings.rounds];
+    runner.replaced ??= better.replaced;
+    runner.usual = better.ms;
+    runner.samples.push(better.ms);
+  }
+
+  private get files(): { folder: string; result: string } {
+    const { folder } = this.settings;
+    return { folder, result: join(folder, 'result.bin') };
   }
 }
 
@@ -207,11 +250,22 @@ function memoryTime({ reads, writes, inPlace = false }: Case, samples: readonly 
   return (reads / read + writes * secondsPerWritten) * 1000;
 }
 
-function timing({ peer, samples, error }: Runner, one: Case): Timing {
+function timing({ engine, samples, error, replaced }: Runner, one: Case): Timing {
   const repeat = Number(one.options.repeat ?? 1);
   const each = samples.map((ms) => ms / repeat);
-  return { name: peer.name, ms: median(each), spread: spread(each), samples: each, counts: peer.counts, error };
+  const { name, counts } = engine.peer;
+  return {
+    name,
+    ms: median(each),
+    spread: spread(each),
+    samples: each,
+    counts,
+    error,
+    replaced: replaced === null ? null : replaced / repeat,
+  };
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function floats(file: string): Float32Array {
   const bytes = readFileSync(file);

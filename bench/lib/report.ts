@@ -74,7 +74,9 @@ export function line(measured: Measured): string {
   const limit = shareOf(measured);
   const first = best(peers);
   const others = peers.map((peer) => {
-    const text = `${peer.name} ${short(peer.ms / ours.ms)}`;
+    const note =
+      peer.replaced === null ? '' : ` (by a new process; ${short(peer.replaced / ours.ms)} by one whose threads waited for each other)`;
+    const text = `${peer.name} ${short(peer.ms / ours.ms)}${note}`;
     if (peer === first) return `[${text}]`;
     return peer.counts ? text : `(${text})`;
   });

@@ -25,6 +25,8 @@ const format = '{bar} {value}/{total} rows, {duration_formatted}, {eta_formatted
 export interface Session {
   readonly cases: readonly Case[];
   readonly options: Options;
+  /** Spread of the samples at which a row has had enough of them; absent: never before the last round. */
+  readonly settled?: number;
   /** Engines for a number of threads; the first is the one that the others are compared with. */
   readonly engines: (threads: number) => readonly Peer[];
   /** Called with each result as it comes, and the text of it. */
@@ -32,7 +34,7 @@ export interface Session {
 }
 
 /** Measures all cases for all thread counts. Lines go to stdout, progress to stderr. */
-export async function runSession({ cases, options, engines, show }: Session): Promise<Measured[]> {
+export async function runSession({ cases, options, settled = 0, engines, show }: Session): Promise<Measured[]> {
   const folder = mkdtempSync(join(tmpdir(), 'chainrule-bench-'));
   const bar = process.stderr.isTTY
     ? new SingleBar({ format, etaBuffer: 50, barsize: 24, stream: process.stderr, clearOnComplete: true }, Presets.shades_classic)
@@ -55,11 +57,20 @@ export async function runSession({ cases, options, engines, show }: Session): Pr
     console.log(text);
   };
   const all: Measured[] = [];
+  const known = new Map<string, number>();
   try {
     bar?.start(cases.length * options.threads.length, 0, { name: '' });
     for (const threads of options.threads) {
       if (stopped) break;
-      bench = new Bench({ threads, meter: bandwidthMeter(threads), rounds: options.rounds, sample: options.sample, folder });
+      bench = new Bench({
+        threads,
+        meter: bandwidthMeter(threads),
+        rounds: options.rounds,
+        settled,
+        sample: options.sample,
+        folder,
+        known,
+      });
       await bench.start(engines(threads), say);
       say(`${threads} thread${threads === 1 ? '' : 's'}: ${[...bench.versions].map(([name, version]) => `${name} ${version}`).join(', ')}`);
       for (const one of cases) {

@@ -20,7 +20,15 @@ const sample = row({
   sums: 256,
 });
 
-const timing = (name: string, ms: number, counts = true): Timing => ({ name, ms, spread: 0.01, samples: [ms], counts, error: 0.1 });
+const timing = (name: string, ms: number, counts = true): Timing => ({
+  name,
+  ms,
+  spread: 0.01,
+  samples: [ms],
+  counts,
+  error: 0.1,
+  replaced: null,
+});
 
 const measured = (peers: readonly Timing[], fields: Partial<Measured> = {}): Measured => ({
   one: sample,
@@ -30,6 +38,7 @@ const measured = (peers: readonly Timing[], fields: Partial<Measured> = {}): Mea
   fmaPeak: 100,
   memoryMs: 0.01,
   mismatches: [],
+  lacking: [],
   ...fields,
 });
 
