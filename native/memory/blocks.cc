@@ -7,6 +7,10 @@
 
 namespace chainrule {
 
+namespace {
+constexpr size_t kSlabBytes = size_t{64} << 10;  // smaller blocks are never given back (slabBytes in runtime/blocks.ts)
+}  // namespace
+
 BlockTable::~BlockTable() {
   for (int64_t id = 0; id < next_.load(); ++id) discard(*slot(id));
   for (auto& chunk : chunks_) delete[] chunk.load();
@@ -32,13 +36,13 @@ int64_t BlockTable::allocate(size_t bytes, int count) {
   if (!Budget::instance().reserve(total)) return -1;
   std::byte* memory = nullptr;
   try {
-    memory = static_cast<std::byte*>(allocate_aligned(total));
+    memory = static_cast<std::byte*>(allocate_aligned(total, bytes < kSlabBytes ? Lifetime::stays : Lifetime::returned));
     for (int64_t chunk = next / kChunk; chunk <= (next + count - 1) / kChunk; ++chunk) {
       auto& slots = chunks_[static_cast<size_t>(chunk)];
       if (slots.load() == nullptr) slots.store(new Block[kChunk], std::memory_order_release);
     }
   } catch (const std::bad_alloc&) {
-    if (memory != nullptr) free_aligned(memory);
+    if (memory != nullptr) free_aligned(memory, total);
     Budget::instance().release(total);
     return -1;
   }
@@ -71,7 +75,7 @@ bool BlockTable::release(int64_t id) {
 void BlockTable::discard(Block& block) {
   block.data.store(nullptr, std::memory_order_relaxed);
   if (block.owner == nullptr) return;
-  free_aligned(block.owner);
+  free_aligned(block.owner, block.owner_bytes);
   Budget::instance().release(block.owner_bytes);
   block.owner = nullptr;
 }

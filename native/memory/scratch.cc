@@ -21,7 +21,7 @@ Scratch::Buffer::Buffer(size_t bytes) : bytes_(bytes) {
     fail("no room for %zu bytes of scratch memory within the budget of %zu", bytes, Budget::instance().limit());
   }
   try {
-    data_ = static_cast<std::byte*>(allocate_aligned(bytes));
+    data_ = static_cast<std::byte*>(allocate_aligned(bytes, Lifetime::stays));
   } catch (...) {
     Budget::instance().release(bytes);
     throw;
@@ -30,7 +30,7 @@ Scratch::Buffer::Buffer(size_t bytes) : bytes_(bytes) {
 
 Scratch::Buffer::~Buffer() {
   if (data_ == nullptr) return;
-  free_aligned(data_);
+  free_aligned(data_, bytes_);
   Budget::instance().release(bytes_);
 }
 
