@@ -11,7 +11,7 @@ namespace chainrule::CR_ISA {
 // matrices added as a binary tree. The number of slices depends on the shape alone. Three ways to sum a window:
 //   taps    y's gradient is packed as [pixel][channel]; the input is read where it lies in a padded copy, a tile being taps x channels
 //   lanes   few channels: pixels are the vectors, nothing is packed
-//   points  1 x 1: a plain matrix product
+//   points  1 x 1: a plain matrix product of planes, of which the side with fewer channels is packed; dW, not dW^T, when that is x
 
 inline constexpr int64_t kMaxSlices = 16;
 inline constexpr int64_t kFewOuts = 4, kFewRows = 32;  // channels of y, rows of dW^T: below, vectors of pixels are better
@@ -59,6 +59,15 @@ CR_INLINE void write_weights(const ConvShape& s, const T* sums, int64_t row, con
       const int64_t offset = i / area * gw.strides[1] + i % area / s.w.taps * gw.strides[2] + i % s.w.taps * gw.strides[3];
       for (int64_t o = 0; o < s.out_channels; ++o) to[o * gw.strides[0] + offset] = sums[i * row + o];
     }
+  }
+}
+
+/// The same from sums [groups, O / groups, C] of points.
+template <class T>
+CR_INLINE void write_points(const ConvShape& s, const T* sums, int64_t row, const TensorView& gw) {
+  T* to = static_cast<T*>(gw.data);
+  for (int64_t o = 0; o < s.groups * s.out_channels; ++o, sums += row, to += gw.strides[0]) {
+    for (int64_t c = 0; c < s.in_channels; ++c) to[c * gw.strides[1]] = sums[c];
   }
 }
 
@@ -201,18 +210,21 @@ CR_INLINE void sum_by_lanes(const WeightJob<T>& job, int64_t begin, int64_t end,
   }
 }
 
+/// sums [outputs][inputs] when `turned`, otherwise [inputs][outputs].
 template <class T>
-CR_INLINE void sum_points(const WeightJob<T>& job, int64_t begin, int64_t end, int64_t group, T* sums, T* buffer) {
+CR_INLINE void sum_points(const WeightJob<T>& job, bool turned, int64_t begin, int64_t end, int64_t group, T* sums, T* buffer) {
   const ConvShape& s = job.s;
   const TensorView &x = job.x, &gy = job.gy;
   for (int64_t index = begin; index < end; ++index) {
     const Window at = window_at(job.windows, index);
     for (int64_t n = 0; n < at.images; ++n) {
-      const T* from =
+      const T* inputs =
           static_cast<const T*>(x.data) + (at.image + n) * x.strides[0] + group * s.in_channels * x.strides[1] + at.row * s.w.in;
-      multiply_block(Rect{0, job.m, 0, s.out_channels}, at.rows * s.w.out, StridedA<T>{from, x.strides[1], 1},
-                     StridedB<T>{gradient_at(job, at, group) + n * gy.strides[0], 1, gy.strides[1]}, PartialC<T>{sums, job.row}, buffer,
-                     Setting{index > begin || n > 0});
+      const T* outputs = gradient_at(job, at, group) + n * gy.strides[0];
+      const StridedA<T> a{turned ? outputs : inputs, turned ? gy.strides[1] : x.strides[1], 1};
+      const StridedB<T> b{turned ? inputs : outputs, 1, turned ? x.strides[1] : gy.strides[1]};
+      multiply_block(Rect{0, job.m, 0, turned ? s.in_channels : s.out_channels}, at.rows * s.w.out, a, b, PartialC<T>{sums, job.row},
+                     buffer, Setting{index > begin || n > 0});
     }
   }
 }
@@ -241,14 +253,16 @@ void conv2d_grad_weight(Context& ctx, const Args& args) {
         ThinGradient<T>{s.batch, s.groups, s.in_channels, s.out_channels, s.h.in, s.w.in, thin_source<T>(ctx, x), thin_source<T>(ctx, gy),
                         static_cast<T*>(gw.data), s.out_channels * stride[0], stride[0], stride[1], stride[2], stride[3]});
   }
-  const int64_t m = s.in_channels * s.h.taps * s.w.taps, pixels = s.h.out * s.w.out, work = s.out_channels * m * pixels;
-  const int64_t row = ceil_div(s.out_channels, kLanes<T>) * kLanes<T>;
+  int64_t m = s.in_channels * s.h.taps * s.w.taps;
+  const int64_t pixels = s.h.out * s.w.out, work = s.out_channels * m * pixels;
+  int64_t row = ceil_div(s.out_channels, kLanes<T>) * kLanes<T>;
   if constexpr (sizeof(T) == 4) {
     if (winograd_pays(s, s.h.out, s.w.out)) return write_weights(s, winograd_grad_weight(ctx, s, gy, x, row), row, gw);
   }
   // The way, and with it the order of sums, is chosen by shape alone. Planes with gaps take the taps' way to the same sums as points.
   const bool pointwise = is_pointwise(s.h) && is_pointwise(s.w) && m > 1;
   const bool points = pointwise && has_flat_planes(x) && has_flat_planes(gy);
+  const bool turned = points && s.out_channels > s.in_channels;
   const bool by_lanes = !pointwise && (s.out_channels <= kFewOuts || m <= kFewRows);
   const auto axis = [&](const ConvAxis& a, int64_t rows) { return by_lanes ? plane_axis(a, 0, rows) : plain_axis(a, rows); };
   const Planes image{axis(s.h, s.h.out), axis(s.w, s.w.out)};
@@ -262,6 +276,10 @@ void conv2d_grad_weight(Context& ctx, const Args& args) {
   const int64_t wanted = s.batch * work / (2 * kUnitWork) + 1;
   const int64_t slices = max_of(1, min_of(count, min_of(wanted, kMaxSlices)));
 
+  if (turned) {
+    m = s.out_channels;
+    row = ceil_div(s.in_channels, kLanes<T>) * kLanes<T>;
+  }
   const int64_t part = m * row;
   T* parts = scratch<T>(ctx, slices * s.groups * part);
   const int64_t each = windows.images_each * windows.rows_each * s.w.out;
@@ -279,13 +297,14 @@ void conv2d_grad_weight(Context& ctx, const Args& args) {
     T* sums = parts + unit * part;
     const int64_t begin = slice * count / slices, end = (slice + 1) * count / slices;
     if (begin == end) std::memset(sums, 0, static_cast<size_t>(part) * sizeof(T));
-    if (points) return sum_points(job, begin, end, group, sums, buffer);
+    if (points) return sum_points(job, turned, begin, end, group, sums, buffer);
     if (by_lanes) return sum_by_lanes(job, begin, end, group, sums, buffer);
     sum_by_taps(job, begin, end, group, sums, buffer);
   });
   const int64_t whole = s.groups * part, grain = 1 << 14;
   parallel_units(ctx, ceil_div(whole, grain),
                  [&](int64_t unit, int) { add_slices(parts, whole, slices, unit * grain, min_of(whole, (unit + 1) * grain)); });
+  if (turned) return write_points(s, parts, row, gw);
   write_weights(s, parts, row, gw);
 }
 
