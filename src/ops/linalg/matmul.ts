@@ -69,12 +69,17 @@ function matmulSpec(a: Spec, b: Spec): Spec {
 }
 
 function productShape(a: Spec, b: Spec): Shape {
-  const [m, k] = [a.shape.at(-2) ?? 0, a.shape.at(-1) ?? 0];
-  const [rowsOfB, n] = [b.shape.at(-2) ?? 0, b.shape.at(-1) ?? 0];
+  const ra = a.shape.length;
+  const rb = b.shape.length;
+  const m = a.shape[ra - 2] ?? 0;
+  const k = a.shape[ra - 1] ?? 0;
+  const rowsOfB = b.shape[rb - 2] ?? 0;
+  const n = b.shape[rb - 1] ?? 0;
   if (k !== rowsOfB) {
     const cure = k === n ? '; did you mean b.transpose()?' : m === rowsOfB ? '; did you mean a.transpose()?' : '';
     throw new ShapeError('matmul', `a ${formatShape(a.shape)} and b ${formatShape(b.shape)} do not agree on k (${k} vs ${rowsOfB})${cure}`);
   }
+  if (ra === 2 && rb === 2) return [m, n];
   return [...broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2), ['batch of a', 'batch of b']), m, n];
 }
 
