@@ -38,6 +38,8 @@ function mix(t: Tensor | null): void {
 for (const dtype of ['f32', 'f64'] as const) {
   for (const [m, k, n] of [
     [1, 1000, 70],
+    [1, 4500, 130],
+    [300, 520, 1],
     [13, 500, 33],
     [64, 784, 256],
     [130, 1200, 97],

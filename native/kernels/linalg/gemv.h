@@ -1,6 +1,9 @@
 #pragma once
-// A matrix times a vector: every element of the matrix is used once, so that the speed is that of reading it. Sums have the order of
-// multiply_block, and therefore its bits.
+// A matrix times a vector: every element of the matrix is used once, so that the speed is that of reading it.
+//
+// Element i of a sum goes to virtual lane i % 16; a lane is one chain of fma, the lanes are folded by the tree of lanes.h, and blocks of
+// 4096 elements are added in order. How the matrix lies in memory changes nothing: rows are read along, lanes side by side in a register;
+// columns are read down, one lane after the other.
 #include "kernels/linalg/gemm/cut.h"
 #include "simd/half.h"
 #include "simd/lanes.h"
@@ -8,8 +11,8 @@
 
 namespace chainrule::CR_ISA {
 
-/// y[j * y_step] = sum over k of w[j * row + k * col] x[k * x_step] (+ bias[j * bias_step]), j < n. One of row and col is 1. The matrix may
-/// be of a type of 16 bits, W, which is widened as it is read.
+/// y[j * y_step] = sum over k of w[j * row + k * col] x[k * x_step] (+ bias[j * bias_step]), j < n. The matrix may be of a type of 16 bits,
+/// W, which is widened as it is read.
 template <class W>
 struct Gemv {
   using T = Wide<W>;
@@ -19,90 +22,70 @@ struct Gemv {
   int64_t n, k, row, col, x_step, y_step, bias_step;
 };
 
-inline constexpr int64_t kGemvCols = 2048;           // sums that a unit keeps in L1
+inline constexpr int64_t kGemvBytes = 8192;          // sums of a unit down columns: several such arrays are in use
 inline constexpr int64_t kGemvUnit = 1 << 16;        // elements of w in a unit along rows, about 5 us
 inline constexpr int64_t kGemvColumnUnit = 1 << 20;  // down columns
-
-/// Rows that are read side by side, and columns of each that are read in turn: a cache line. Rows are few, for the prefetcher follows few
-/// streams.
 template <class T>
-inline constexpr int kGemvRows = 64 / static_cast<int>(sizeof(T));
+inline constexpr int64_t kGemvCols = kGemvBytes / static_cast<int64_t>(sizeof(T));
+/// Rows that are read side by side: few, for the prefetcher follows few streams, and as many as registers allow.
 template <class T>
-inline constexpr int kStrips = kGemvRows<T> / kLanes<T>;
+inline constexpr int kGemvRows = Lanes<T>::kParts <= 2   ? 4
+                                 : Lanes<T>::kParts == 4 ? 2
+                                                         : 1;
 
-/// sum[s] += columns begin..end of the rows of strip s times x.
-template <class W, class T>
-CR_INLINE void add_rows(const W* w, int64_t row, const T* x, int64_t begin, int64_t end, Vec<T>* sum) {
-  using V = Vec<T>;
-  constexpr int lanes = kLanes<T>, packed = static_cast<int>(sizeof(T)) / static_cast<int>(sizeof(W));
-  int64_t i = begin;
-  for (; i + packed * lanes <= end; i += packed * lanes) {
-    CR_UNROLL for (int s = 0; s < kStrips<T>; ++s) {
-      V columns[lanes];
-      load_square<T>(w + s * lanes * row + i, row, columns);
-      CR_UNROLL for (int c = 0; c < lanes; ++c) {
-        V parts[packed] = {columns[c]};
-        if constexpr (packed == 2) split_pairs<W, lanes>(columns[c], parts);
-        CR_UNROLL for (int h = 0; h < packed; ++h) sum[s] = fma(splat<V>(x[i + packed * c + h]), parts[h], sum[s]);
-      }
-    }
-  }
-  for (; i < end; ++i) {
-    CR_UNROLL for (int s = 0; s < kStrips<T>; ++s) {
-      T column[lanes];
-      for (int r = 0; r < lanes; ++r) column[r] = wide(w[(s * lanes + r) * row + i]);
-      sum[s] = fma(splat<V>(x[i]), load(column), sum[s]);
-    }
-  }
-}
-/// y[0..kGemvRows) = rows of w times x, block after block of k.
-template <class W, class T>
-CR_INLINE void multiply_rows(const W* w, int64_t row, const T* x, int64_t k, T* y) {
-  const KBlocks blocks = k_blocks(k);
-  Vec<T> total[kStrips<T>] = {};
-  for (int64_t begin = 0; begin < k; begin += blocks.size) {
-    Vec<T> sum[kStrips<T>] = {};
-    add_rows(w, row, x, begin, min_of(k, begin + blocks.size), sum);
-    CR_UNROLL for (int s = 0; s < kStrips<T>; ++s) total[s] = begin == 0 ? sum[s] : total[s] + sum[s];
-  }
-  CR_UNROLL for (int s = 0; s < kStrips<T>; ++s) store(y + s * kLanes<T>, total[s]);
-}
-/// The same for fewer rows.
-template <class W, class T>
-CR_INLINE void multiply_few_rows(const W* w, int64_t row, const T* x, int64_t k, int64_t rows, T* y) {
-  const KBlocks blocks = k_blocks(k);
-  for (int64_t begin = 0; begin < k; begin += blocks.size) {
-    const int64_t end = min_of(k, begin + blocks.size);
-    T sum[kGemvRows<T>] = {};
-    for (int64_t i = begin; i < end; ++i) {
-      for (int64_t r = 0; r < rows; ++r) sum[r] = fma(x[i], wide(w[r * row + i]), sum[r]);
-    }
-    for (int64_t r = 0; r < rows; ++r) y[r] = begin == 0 ? sum[r] : y[r] + sum[r];
-  }
-}
-
-/// The same for a w whose columns are contiguous, Steps of k at a time: so many streams are read side by side.
-template <int Steps, class W, class T>
-CR_INLINE void add_columns(const W* w, int64_t col, const T* x, int64_t n, T* sum) {
-  using V = Vec<T>;
-  V factor[Steps];
-  CR_UNROLL for (int i = 0; i < Steps; ++i) factor[i] = splat<V>(x[i]);
-  int64_t j = 0;
-  for (; j + kLanes<T> <= n; j += kLanes<T>) {
-    V v = load(sum + j);
-    CR_UNROLL for (int i = 0; i < Steps; ++i) v = fma(factor[i], load_wide(w + i * col + j), v);
-    store(sum + j, v);
-  }
-  if (j == n) return;
-  V v = load(sum + j);
-  for (int i = 0; i < Steps; ++i) v = fma(factor[i], load_wide_partial(w + i * col + j, n - j), v);
-  store(sum + j, v);
-}
-template <class W, class T>
-CR_INLINE void add_down_columns(const W* w, int64_t col, const T* x, int64_t k, int64_t n, T* sum) {
+/// lanes[r][i % 16] = sum of w[r * row + i] x[i], i < n, for Rows rows.
+template <int Rows, class W, class T>
+CR_INLINE void dot_lanes(const W* w, int64_t row, const T* x, int64_t n, T (*lanes)[kVirtualLanes]) {
+  constexpr int parts = Lanes<T>::kParts, size = kLanes<T>;
+  Vec<T> sum[Rows][parts];
+  CR_UNROLL for (int r = 0; r < Rows; ++r) { CR_UNROLL for (int p = 0; p < parts; ++p) sum[r][p] = Vec<T>{}; }
   int64_t i = 0;
-  for (; i + 8 <= k; i += 8) add_columns<8>(w + i * col, col, x + i, n, sum);
-  for (; i < k; ++i) add_columns<1>(w + i * col, col, x + i, n, sum);
+  for (; i + kVirtualLanes <= n; i += kVirtualLanes) {
+    CR_UNROLL for (int p = 0; p < parts; ++p) {
+      const Vec<T> factor = load(x + i + p * size);
+      CR_UNROLL for (int r = 0; r < Rows; ++r) sum[r][p] = fma(load_wide(w + r * row + i + p * size), factor, sum[r][p]);
+    }
+  }
+  CR_UNROLL for (int p = 0; p < parts; ++p) {
+    const int64_t at = i + p * size, left = n - at;
+    if (left <= 0) break;
+    const bool whole = left >= size;
+    const Vec<T> factor = whole ? load(x + at) : load_partial(x + at, left);
+    CR_UNROLL for (int r = 0; r < Rows; ++r) {
+      const W* from = w + r * row + at;
+      sum[r][p] = fma(whole ? load_wide(from) : load_wide_partial(from, left), factor, sum[r][p]);
+    }
+  }
+  CR_UNROLL for (int r = 0; r < Rows; ++r) { CR_UNROLL for (int p = 0; p < parts; ++p) store(lanes[r] + p * size, sum[r][p]); }
+}
+
+/// The sums of as many rows of lanes as a vector has elements.
+template <class T>
+CR_INLINE Vec<T> fold_rows(const T (*lanes)[kVirtualLanes]) {
+  Vec<T> lane[kVirtualLanes];
+  CR_UNROLL for (int p = 0; p < Lanes<T>::kParts; ++p) load_square<T>(lanes[0] + p * kLanes<T>, kVirtualLanes, lane + p * kLanes<T>);
+#pragma GCC unroll 4
+  for (int half = kVirtualLanes / 2; half > 0; half /= 2) {
+    CR_UNROLL for (int l = 0; l < half; ++l) lane[l] += lane[l + half];
+  }
+  return lane[0];
+}
+
+/// lanes of `rows` rows, elements begin..begin+count of each. Rows whose elements do not neighbour are copied.
+template <class W, class T>
+CR_INLINE void dot_rows(const Gemv<W>& g, const T* x, int64_t j, int64_t rows, int64_t begin, int64_t count, T (*lanes)[kVirtualLanes]) {
+  const W* w = g.w + j * g.row + begin * g.col;
+  int64_t r = 0;
+  if (g.col == 1) {
+    for (; r + kGemvRows<T> <= rows; r += kGemvRows<T>) dot_lanes<kGemvRows<T>>(w + r * g.row, g.row, x + begin, count, lanes + r);
+    for (; r < rows; ++r) dot_lanes<1>(w + r * g.row, g.row, x + begin, count, lanes + r);
+    return;
+  }
+  W copy[kBlockElements];
+  for (; r < rows; ++r) {
+    for (int64_t i = 0; i < count; ++i) copy[i] = w[r * g.row + i * g.col];
+    dot_lanes<1>(copy, 0, x + begin, count, lanes + r);
+  }
 }
 
 template <class W, class T>
@@ -112,63 +95,111 @@ CR_INLINE void finish_gemv(const Gemv<W>& g, const T* total, int64_t begin, int6
   }
 }
 
-/// Elements begin..end of y for a w whose rows are contiguous; the last rows are taken with some of those before, which come out the same
-/// again.
+/// Elements begin..end of y, row by row.
 template <class W, class T>
 CR_INLINE void gemv_along_rows(const Gemv<W>& g, const T* x, int64_t begin, int64_t end) {
-  T total[kGemvRows<T>];
-  if (end - begin < kGemvRows<T>) {
-    multiply_few_rows(g.w + begin * g.row, g.row, x, g.k, end - begin, total);
-    return finish_gemv(g, total, begin, end);
-  }
-  for (int64_t j = begin; j < end; j += kGemvRows<T>) {
-    j = min_of(j, end - kGemvRows<T>);
-    multiply_rows(g.w + j * g.row, g.row, x, g.k, total);
-    finish_gemv(g, total, j, j + kGemvRows<T>);
+  alignas(64) T lanes[kLanes<T>][kVirtualLanes] = {}, total[kLanes<T>];
+  for (int64_t j = begin; j < end; j += kLanes<T>) {
+    const int64_t rows = min_of(kLanes<T>, end - j);
+    Vec<T> sum = {};
+    for (int64_t at = 0; at < g.k; at += kBlockElements) {
+      dot_rows(g, x, j, rows, at, min_of(kBlockElements, g.k - at), lanes);
+      sum = at == 0 ? fold_rows(lanes) : sum + fold_rows(lanes);
+    }
+    store(total, sum);
+    finish_gemv(g, total, j, j + rows);
   }
 }
 
-/// The same for a w whose columns are contiguous.
+/// sum[j] += w[i * step + j] x[16 i], j < n, for Steps values of i: so many streams are read side by side.
+template <int Steps, class W, class T>
+CR_INLINE void add_columns(const W* w, int64_t step, const T* x, int64_t n, T* sum) {
+  using V = Vec<T>;
+  V factor[Steps];
+  CR_UNROLL for (int i = 0; i < Steps; ++i) factor[i] = splat<V>(x[i * kVirtualLanes]);
+  int64_t j = 0;
+  for (; j + kLanes<T> <= n; j += kLanes<T>) {
+    V v = load(sum + j);
+    CR_UNROLL for (int i = 0; i < Steps; ++i) v = fma(load_wide(w + i * step + j), factor[i], v);
+    store(sum + j, v);
+  }
+  if (j == n) return;
+  V v = load(sum + j);
+  for (int i = 0; i < Steps; ++i) v = fma(load_wide_partial(w + i * step + j, n - j), factor[i], v);
+  store(sum + j, v);
+}
+
+/// A block of k for columns that neighbour. w and x are those of its first element.
+template <class W, class T>
+struct Columns {
+  const W* w;
+  const T* x;
+  int64_t col, k, n;
+
+  /// One lane.
+  void lane(int64_t first, T* sum) const {
+    const int64_t step = kVirtualLanes * col;
+    std::memset(sum, 0, static_cast<size_t>(n + kLanes<T>) * sizeof(T));
+    int64_t i = first;
+    for (; i + 7 * kVirtualLanes < k; i += 8 * kVirtualLanes) add_columns<8>(w + i * col, step, x + i, n, sum);
+    for (; i + kVirtualLanes < k; i += 2 * kVirtualLanes) add_columns<2>(w + i * col, step, x + i, n, sum);
+    if (i < k) add_columns<1>(w + i * col, step, x + i, n, sum);
+  }
+  /// Lanes first, first + Step, ... folded; sums has an array for each level of the tree. Lanes without elements add nothing.
+  template <int Step>
+  void fold(int64_t first, T* sums) const {
+    if constexpr (Step == kVirtualLanes) {
+      lane(first, sums);
+    } else {
+      fold<2 * Step>(first, sums);
+      if (first + Step >= k) return;
+      T* other = sums + kGemvCols<T> + kLanes<T>;
+      fold<2 * Step>(first + Step, other);
+      for (int64_t j = 0; j < n; j += kLanes<T>) store(sums + j, load(sums + j) + load(other + j));
+    }
+  }
+};
+
+/// Elements begin..end of y, column by column.
 template <class W, class T>
 CR_INLINE void gemv_down_columns(const Gemv<W>& g, const T* x, int64_t begin, int64_t end) {
-  alignas(64) T sum[kGemvCols + kLanes<T>], total[kGemvCols + kLanes<T>];
+  constexpr int64_t size = kGemvCols<T> + kLanes<T>, levels = 5;
+  alignas(64) T sums[(1 + levels) * size];
   const int64_t n = end - begin;
-  const KBlocks blocks = k_blocks(g.k);
-  for (int64_t block = 0; block < blocks.count; ++block) {
-    const int64_t at = block * blocks.size, count = min_of(g.k - at, blocks.size);
-    T* to = block == 0 ? total : sum;
-    std::memset(to, 0, static_cast<size_t>(n + kLanes<T>) * sizeof(T));
-    add_down_columns(g.w + begin + at * g.col, g.col, x + at, count, n, to);
-    if (block == 0) continue;
-    for (int64_t j = 0; j < n; j += kLanes<T>) store(total + j, load(total + j) + load(sum + j));
+  if (g.k == 0) std::memset(sums, 0, sizeof sums);
+  for (int64_t at = 0; at < g.k; at += kBlockElements) {
+    T* to = at == 0 ? sums : sums + size;
+    Columns<W, T>{g.w + begin + at * g.col, x + at, g.col, min_of(kBlockElements, g.k - at), n}.template fold<1>(0, to);
+    for (int64_t j = 0; j < n && at > 0; j += kLanes<T>) store(sums + j, load(sums + j) + load(to + j));
   }
-  finish_gemv(g, total, begin, end);
+  finish_gemv(g, sums, begin, end);
 }
 
 /// Elements of y in a unit. Down columns runs should be long: units have about a million elements of w, and a thousand columns or more.
+template <class T>
 CR_INLINE int64_t column_grain(int64_t n, int64_t k) {
-  const int64_t wanted = min_of(n / (kGemvCols / 2), (n * k + kGemvColumnUnit / 2) / kGemvColumnUnit);
-  const int64_t parts = max_of(ceil_div(n, kGemvCols), wanted);
+  const int64_t wanted = min_of(n / (kGemvCols<T> / 2), (n * k + kGemvColumnUnit / 2) / kGemvColumnUnit);
+  const int64_t parts = max_of(ceil_div(n, kGemvCols<T>), wanted);
   return ceil_div(ceil_div(n, parts), 64) * 64;
 }
 template <class T>
 CR_INLINE int64_t row_grain(int64_t k) {
-  constexpr int64_t smallest = 2 * kGemvRows<T>;
-  return min_of(kGemvCols, ceil_div(ceil_div(kGemvUnit, max_of(1, k)), smallest) * smallest);
+  constexpr int64_t smallest = 32;
+  return ceil_div(ceil_div(kGemvUnit, max_of(1, k)), smallest) * smallest;
 }
 
 template <class W>
 void run_gemv(Context& ctx, const Gemv<W>& g) {
   using T = Wide<W>;
   const T* x = g.x;
-  if (g.x_step != 1) {
+  if (g.x_step != 1 && g.k > 0) {
     T* copy = scratch<T>(ctx, g.k);
     for (int64_t i = 0; i < g.k; ++i) copy[i] = g.x[i * g.x_step];
     x = copy;
   }
-  const int64_t grain = g.row == 1 ? column_grain(g.n, g.k) : row_grain<T>(g.k);
-  parallel_range(ctx, g.n, grain, [&](int64_t begin, int64_t end) {
-    if (g.row == 1) {
+  const bool down = g.row == 1 && g.col != 1;
+  parallel_range(ctx, g.n, down ? column_grain<T>(g.n, g.k) : row_grain<T>(g.k), [&](int64_t begin, int64_t end) {
+    if (down) {
       gemv_down_columns(g, x, begin, end);
     } else {
       gemv_along_rows(g, x, begin, end);

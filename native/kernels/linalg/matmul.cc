@@ -12,8 +12,7 @@ void matmul(Context& ctx, const Args& args) {
 template <class T, class Unsigned>
 void matmul_integer(Context& ctx, const Args& args) {
   Product<T> p = matmul_product<T>(args.in[0], args.in[1], args.out[0]);
-  int64_t batch = 1;
-  for (int32_t d = 0; d < p.batch_rank; ++d) batch *= p.batch_shape[d];
+  const int64_t batch = batch_count(p);
   const int64_t grain = max_of(1, 32768 / max_of(1, p.n * max_of(1, p.k)));
   parallel_range(ctx, batch * p.m, grain, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {

@@ -182,6 +182,32 @@ CR_INLINE Offsets<T> batch_offsets(const Product<T>& p, int64_t index) {
   return at;
 }
 
+template <class T>
+CR_INLINE int64_t batch_count(const Product<T>& p) {
+  int64_t batch = 1;
+  for (int32_t d = 0; d < p.batch_rank; ++d) batch *= p.batch_shape[d];
+  return batch;
+}
+
+/// Whether the right factor is a column, or the left one a row. Asked of the shapes alone: such sums have an order of their own.
+template <class T>
+CR_INLINE bool is_vector_product(const Product<T>& p) {
+  return p.n == 1 || p.m * batch_count(p) == 1;
+}
+/// The same product with the vector on the right.
+template <class T>
+CR_INLINE Product<T> vector_product(const Product<T>& p) {
+  Product<T> q = p.n == 1 ? p : exchanged(p);
+  fold_batch_into_rows(q);
+  return q;
+}
+/// body(offsets) for every matrix of the batch.
+template <class T, class Body>
+CR_INLINE void for_matrices(const Product<T>& p, Body body) {
+  const int64_t batch = batch_count(p);
+  for (int64_t i = 0; i < batch; ++i) body(batch_offsets(p, i));
+}
+
 /// Where one matrix of the batch lies, and the one that the same thread is likely to multiply next; nullptr if there is none.
 template <class T>
 struct Place : Offsets<T> {
@@ -192,8 +218,7 @@ struct Place : Offsets<T> {
 /// are large, and runs of whole matrices when they are small.
 template <class T, class Body>
 CR_INLINE void for_rectangles(Context& ctx, const Product<T>& p, Body body) {
-  int64_t batch = 1;
-  for (int32_t d = 0; d < p.batch_rank; ++d) batch *= p.batch_shape[d];
+  const int64_t batch = batch_count(p);
   if (p.m == 0 || p.n == 0 || batch == 0) return;
   const int64_t work = max_of(1, p.m * p.n * max_of(1, p.k));
   const int64_t want =
@@ -216,13 +241,14 @@ CR_INLINE void for_rectangles(Context& ctx, const Product<T>& p, Body body) {
 
 template <class T>
 void run_product(Context& ctx, Product<T> p) {
-  fold_batch_into_rows(p);
-  if (p.batch_rank == 0 && (p.m == 1 || p.n == 1)) {
-    const Product<T> q = p.n == 1 ? p : exchanged(p);
-    if (q.m > 1 && q.k > 0 && (q.a_row == 1 || q.a_k == 1)) {
-      return run_gemv(ctx, Gemv<T>{q.a, q.b, q.bias, q.c, q.m, q.k, q.a_row, q.a_k, q.b_k, q.c_row, q.bias_row});
-    }
+  if (is_vector_product(p)) {
+    const Product<T> q = vector_product(p);
+    for_matrices(q, [&](const Offsets<T>& at) {
+      run_gemv(ctx, Gemv<T>{q.a + at.a, q.b + at.b, q.bias, q.c + at.c, q.m, q.k, q.a_row, q.a_k, q.b_k, q.c_row, q.bias_row});
+    });
+    return;
   }
+  fold_batch_into_rows(p);
   exchange_when_faster(p);
   const bool single = is_single_block<T>(p.m, p.n, p.k);
   for_rectangles(ctx, p, [&](const Rect& rect, const Place<T>& at, int worker, Setting setting) {

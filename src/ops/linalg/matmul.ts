@@ -86,9 +86,9 @@ function productShape(a: Spec, b: Spec): Shape {
 /**
  * Matrix product c = a b over the last two axes. a [..., m, k], b [..., k, n] -> [..., m, n]; the leading axes are broadcast. A vector a [k] is a row and a
  * vector b [k] a column, and their axis does not appear in the result ([k] x [k] -> []). f32, f64, i32, i64; bf16 and f16, also next to f32, are
- * multiplied and summed in f32 and rounded once. Each element is summed in the order of k, so
- * that it has the same bits for any number of threads. O(m n k). Throws ShapeError when the sizes k differ or the batches do not broadcast, DTypeError
- * when the dtypes differ.
+ * multiplied and summed in f32 and rounded once. The order of a sum follows from the shapes: that of k for products of matrices, sixteen lanes in turn where a
+ * factor is a single vector; so it has the same bits for any number of threads and any strides. O(m n k). Throws ShapeError when the sizes k differ or the
+ * batches do not broadcast, DTypeError when the dtypes differ.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
   if (!(a instanceof Tensor)) throw new ArgumentError('matmul', `a must be a tensor, got ${describe(a)}`);

@@ -48,33 +48,36 @@ void multiply_rectangle(Context& ctx, const AnyProduct& any, const Rect& rect, c
 
 /// y = w x + bias with all sums in f32; y is rounded at the end.
 template <class W>
-void multiply_vector(Context& ctx, const AnyProduct& any) {
+void multiply_vector(Context& ctx, const AnyProduct& any, const Offsets<float>& at) {
   const Product<float>& q = any.p;
-  const float* x = is_half(any.b) ? widened_vector(ctx, q.b, any.b, q.b_k, q.k) : q.b;
-  float* y = is_half(any.c) ? scratch<float>(ctx, q.m) : q.c;
-  run_gemv(ctx, Gemv<W>{reinterpret_cast<const W*>(q.a), x, q.bias, y, q.m, q.k, q.a_row, q.a_k, is_half(any.b) ? 1 : q.b_k,
+  const void* vector = address(q.b, any.b, at.b);
+  const float* x = is_half(any.b) ? widened_vector(ctx, vector, any.b, q.b_k, q.k) : static_cast<const float*>(vector);
+  float* c = static_cast<float*>(const_cast<void*>(address(q.c, any.c, at.c)));
+  float* y = is_half(any.c) ? scratch<float>(ctx, q.m) : c;
+  run_gemv(ctx, Gemv<W>{reinterpret_cast<const W*>(q.a) + at.a, x, q.bias, y, q.m, q.k, q.a_row, q.a_k, is_half(any.b) ? 1 : q.b_k,
                         is_half(any.c) ? 1 : q.c_row, q.bias_row});
   if (!is_half(any.c)) return;
-  const AnyC to{{q.c, q.c_row, 1}, any.c, nullptr, 0, {}};
   if (q.c_row != 1) {
+    const AnyC to{{c, q.c_row, 1}, any.c, nullptr, 0, {}};
     for (int64_t i = 0; i < q.m; ++i) to.finish(y + i, 1, i, 0, 1, 1);
   } else {
-    AnyC{{q.c, 0, 1}, any.c, nullptr, 0, {}}.finish(y, 0, 0, 0, 1, q.m);
+    AnyC{{c, 0, 1}, any.c, nullptr, 0, {}}.finish(y, 0, 0, 0, 1, q.m);
   }
 }
 
 AnyProduct exchanged(const AnyProduct& any) { return {exchanged(any.p), any.b, any.a, any.c}; }
 
 void run_any_product(Context& ctx, AnyProduct any) {
-  fold_batch_into_rows(any.p);
-  if (any.p.batch_rank == 0 && (any.p.m == 1 || any.p.n == 1)) {
-    const AnyProduct turned = any.p.n == 1 ? any : exchanged(any);
-    const Product<float>& q = turned.p;
-    if (q.m > 1 && q.k > 0 && (q.a_row == 1 || q.a_k == 1)) {
-      with_type(turned.a, [&](const auto* none) { multiply_vector<std::remove_cvref_t<decltype(*none)>>(ctx, turned); });
-      return;
-    }
+  if (is_vector_product(any.p)) {
+    AnyProduct vector = any.p.n == 1 ? any : exchanged(any);
+    vector.p = vector_product(any.p);
+    with_type(vector.a, [&](const auto* none) {
+      using W = std::remove_cvref_t<decltype(*none)>;
+      for_matrices(vector.p, [&](const Offsets<float>& at) { multiply_vector<W>(ctx, vector, at); });
+    });
+    return;
   }
+  fold_batch_into_rows(any.p);
   const AnyProduct turned = exchanged(any);
   if (estimated_cycles(turned.p) < estimated_cycles(any.p)) any = turned;
   for_rectangles(ctx, any.p, [&](const Rect& rect, const Offsets<float>& at, int worker, const Setting& setting) {
