@@ -35,6 +35,17 @@ CR_INLINE V zip_high(V a, V b) {
   return zip_half<1>(a, b, std::make_integer_sequence<int, sizeof(V) / sizeof(a[0])>{});
 }
 
+/// a0 b0 a2 b2 ... (Odd = 0) or a1 b1 a3 b3 ... (Odd = 1).
+template <int Odd, class V, int... I>
+CR_INLINE V take_turns(V a, V b, std::integer_sequence<int, I...>) {
+  constexpr int lanes = static_cast<int>(sizeof...(I));
+  return __builtin_shufflevector(a, b, (I / 2 * 2 + Odd + (I % 2) * lanes)...);
+}
+template <int Odd, class V>
+CR_INLINE V take_turns(V a, V b) {
+  return take_turns<Odd>(a, b, std::make_integer_sequence<int, sizeof(V) / sizeof(a[0])>{});
+}
+
 /// table[index mod 16] in every lane: tables that live in registers.
 CR_INLINE VF lookup16(const float (&table)[16], VI index) {
 #if defined(__AVX512F__)

@@ -66,6 +66,35 @@ describe('random numbers', () => {
     );
   });
 
+  it('are those of the reference at every length around a step, and where a large result goes past the caches', () => {
+    const state = { seed: 2 ** 52 + 12345, stream: 2 ** 33 + 5 };
+    const draw = (fn: () => Tensor): number[] => {
+      setRngState(state);
+      return numbers(fn());
+    };
+    const [u, z, d] = [draw(() => rand([600])), draw(() => randn([600])), draw(() => rand([600], { dtype: 'f64' }))];
+    const kept = u.map((v) => (v >= 0.25 ? Math.fround(1 / 0.75) : 0));
+    for (const size of [1, 15, 16, 31, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 513]) {
+      expect(draw(() => rand([size]))).toEqual(u.slice(0, size));
+      expect(draw(() => randn([size]))).toEqual(z.slice(0, size));
+      expect(draw(() => rand([size], { dtype: 'f64' }))).toEqual(d.slice(0, size));
+      expect(draw(() => dropout(ones([size]), 0.25))).toEqual(kept.slice(0, size));
+      expect(draw(() => dropout(ones([size, 2]).slice([null, [0, 1]]), 0.25))).toEqual(kept.slice(0, size));
+    }
+    const large = (1 << 22) + 77;
+    const [us, ds] = [draw(() => rand([large])), draw(() => dropout(ones([large]), 0.25))];
+    for (const i of [0, 599, 1 << 20, (1 << 22) - 1, 1 << 22, large - 1]) {
+      expect(us[i]).toBe(unit('f32', state.seed, state.stream, i));
+      expect(ds[i]).toBe((us[i] ?? 0) >= 0.25 ? Math.fround(1 / 0.75) : 0);
+    }
+  });
+
+  it('never reach the excluded end, where rounding would', () => {
+    setRngState({ seed: 1, stream: 0 });
+    const v = numbers(rand([100_000], { low: 1, high: 1 + 2 ** -22 }));
+    expect(new Set(v)).toEqual(new Set([1, 1 + 2 ** -23]));
+  });
+
   it('have the moments of their distributions', () => {
     manualSeed(3);
     const count = 200_000;

@@ -80,17 +80,19 @@ CR_INLINE void mask_scores(const Attention<T>& a, const TilePlace& at, T* scores
 /// [leading..., queries, keys].
 template <class T>
 void draw_factors(const Attention<T>& a, const TilePlace& at, T* factors) {
-  constexpr int64_t slack = kPhiloxWords + 4;
-  alignas(64) uint32_t words[kKeyTile + 2 * slack];
+  alignas(64) uint32_t words[kKeyTile + 2 * kPhiloxWords];
   const auto threshold = static_cast<uint32_t>(a.dropping.p * 0x1p24);
   const T keep = static_cast<T>(a.dropping.keep);
+  PhiloxKeys keys = philox_keys(a.dropping.random, 0);
   for (int64_t i = 0; i < at.queries; ++i) {
     const auto element = static_cast<uint64_t>((at.head * a.queries + at.query + i) * a.keys + at.key);
-    const int64_t skip = static_cast<int64_t>(element % 4);  // a call of Philox makes four words
+    const int64_t skip = static_cast<int64_t>(element % kPhiloxWords);  // a call of Philox makes so many words
     for (int64_t done = 0; done < at.keys + skip; done += kPhiloxWords) {
-      const auto [low, high] = philox(a.dropping.random, element / 4 + static_cast<uint64_t>(done / 4));
-      std::memcpy(words + done, &low, sizeof low);
-      std::memcpy(words + done + kPhiloxWords / 2, &high, sizeof high);
+      const uint64_t block = element / kPhiloxWords * kLanes<uint64_t> + static_cast<uint64_t>(done / 4);
+      if (keys.upper != block >> 32) keys = philox_keys(a.dropping.random, block);
+      VU64 drawn[2];
+      philox<1>(keys, block, drawn);
+      std::memcpy(words + done, drawn, sizeof drawn);
     }
     for (int64_t k = 0; k < at.keys; ++k) factors[k * kGroup<T> + i] = (words[skip + k] >> 8) >= threshold ? keep : T{0};
   }

@@ -1,6 +1,7 @@
 #pragma once
 // From random bits to numbers, a tile at a time. Element i of a 32-bit type uses word i, of a 64-bit type words 2 i and 2 i + 1.
 #include "core/error.h"
+#include "simd/lanes.h"
 #include "simd/parallel.h"
 #include "simd/philox.h"
 #include "simd/stream.h"
@@ -18,18 +19,27 @@ struct DrawTile {
 
 CR_INLINE RandomStream random_stream(const double* params) { return {static_cast<uint64_t>(params[0]), static_cast<uint64_t>(params[1])}; }
 
+/// Vectors of blocks that are drawn side by side.
+inline constexpr int kDrawVectors = 8;
+/// Vectors of words that a step draws, and elements of type W in them.
+inline constexpr int kDrawParts = 2 * kDrawVectors;
+template <class W>
+inline constexpr int64_t kDrawStep = kDrawParts* kLanes<W>;
+
+/// The block that makes the first word of element `first` of type W, the last of them in it.
+template <class W>
+CR_INLINE uint64_t block_of(int64_t first) {
+  return static_cast<uint64_t>(first) / (16 / sizeof(W));
+}
+
 /// Words of type W for elements first .. first + kDrawTile - 1; first is a multiple of kDrawTile.
 template <class W>
-CR_INLINE void draw(const RandomStream& random, int64_t first, DrawTile<W>& tile) {
-  constexpr int64_t halves = sizeof(W) / 4;  // 32-bit words an element
-  auto block = static_cast<uint64_t>(first * halves / 4);
-  auto* to = reinterpret_cast<unsigned char*>(tile.words);
-  constexpr int kVectors = 4;
-  static_assert(kDrawTile % (kVectors * kPhiloxWords) == 0);
-  for (int64_t done = 0; done < kDrawTile * halves; done += kVectors * kPhiloxWords, block += kVectors * kLanes<uint64_t>) {
-    PhiloxWords words[kVectors];
-    philox(random, block, words);
-    std::memcpy(to + done * 4, words, sizeof words);
+CR_INLINE void draw(const PhiloxKeys& keys, int64_t first, DrawTile<W>& tile) {
+  static_assert(kDrawTile % kDrawStep<W> == 0);
+  for (int64_t i = 0; i < kDrawTile; i += kDrawStep<W>) {
+    VU64 words[kDrawParts];
+    philox<kDrawVectors>(keys, block_of<W>(first + i), words);
+    std::memcpy(tile.words + i, words, sizeof words);
   }
 }
 
@@ -47,33 +57,50 @@ CR_INLINE int64_t contiguous_size(const TensorView& view) {
 template <class W, class Body>
 CR_INLINE void for_each_tile(Context& ctx, int64_t n, const RandomStream& random, Body body) {
   parallel_range(ctx, n, kDrawGrain, [&](int64_t begin, int64_t end) {
+    const PhiloxKeys keys = philox_keys(random, block_of<W>(begin));
     DrawTile<W> tile;
     for (int64_t first = begin; first < end; first += kDrawTile) {
-      draw(random, first, tile);
+      draw(keys, first, tile);
       body(tile, first, end - first < kDrawTile ? end - first : kDrawTile);
     }
-    stream_fence();
   });
 }
 
 inline constexpr int64_t kStreamedDraw = int64_t{16} << 20;  // bytes of a result that are stored past the caches
 
-/// y[0..n): body(words, to) makes kDrawTile numbers from as many words.
-template <class W, class T, class Body>
-CR_INLINE void fill_random(Context& ctx, T* y, int64_t n, const RandomStream& random, Body body) {
-  const bool streamed = n * static_cast<int64_t>(sizeof(T)) >= kStreamedDraw;
-  for_each_tile<W>(ctx, n, random, [&](const DrawTile<W>& tile, int64_t first, int64_t count) {
-    if (count == kDrawTile && !streamed) return body(tile.words, y + first);
-    alignas(64) T made[kDrawTile];
-    body(tile.words, made);
-    if (streamed) return stream_copy(y + first, made, count);
-    std::memcpy(y + first, made, static_cast<size_t>(count) * sizeof(T));
-  });
-}
-
 /// Unsigned word of T's width.
 template <class T>
 using WordOf = typename UnsignedOf<sizeof(T)>::type;
+
+/// y[0..n): body(words, made, first, count) makes vectors of numbers first, first + 1, ... of as many vectors of words, a step at a time;
+/// the numbers from `count` on are not used.
+template <class T, class Body>
+CR_INLINE void fill_random(Context& ctx, T* to, int64_t n, const RandomStream& random, Body body) {
+  using W = WordOf<T>;
+  static_assert(kDrawGrain % kDrawStep<W> == 0);
+  const bool streamed = n * static_cast<int64_t>(sizeof(T)) >= kStreamedDraw && reinterpret_cast<uintptr_t>(to) % kVecBytes == 0;
+  parallel_range(ctx, n, kDrawGrain, [&](int64_t begin, int64_t end) {
+    const PhiloxKeys keys = philox_keys(random, block_of<W>(begin));
+    T* y = to;
+    for (int64_t i = begin; i < end; i += kDrawStep<W>) {
+      VU64 words[kDrawParts];
+      philox<kDrawVectors>(keys, block_of<W>(i), words);
+      Vec<T> made[kDrawParts];
+      const int64_t count = end - i < kDrawStep<W> ? end - i : kDrawStep<W>;
+      body(words, made, i, count);
+      if (count < kDrawStep<W>) {
+        std::memcpy(y + i, made, static_cast<size_t>(count) * sizeof(T));
+      } else if (streamed) {
+#pragma GCC unroll 16
+        for (int k = 0; k < kDrawParts; ++k) stream_store(y + i + k * kLanes<T>, made[k]);
+      } else {
+#pragma GCC unroll 16
+        for (int k = 0; k < kDrawParts; ++k) store(y + i + k * kLanes<T>, made[k]);
+      }
+    }
+    if (streamed) stream_fence();
+  });
+}
 
 /// Uniform in [0, 1): 24 bits (f32), 53 bits (f64).
 CR_INLINE VF unit_interval(Vec<uint32_t> w) { return __builtin_convertvector((VI)(w >> 8), VF) * num<VF>(0x1p-24); }

@@ -51,7 +51,7 @@ void random_permutation(Context&, const Args& args) {
   const RandomStream random = random_stream(args.params);
   DrawTile<uint64_t> tile;
   for (int64_t i = 0; i < n; ++i) {
-    if (i % kDrawTile == 0) draw(random, i, tile);
+    if (i % kDrawTile == 0) draw(philox_keys(random, block_of<uint64_t>(i)), i, tile);
     const auto j = static_cast<int64_t>(below(tile.words[i % kDrawTile], static_cast<uint64_t>(i) + 1));
     y[i] = y[j];
     y[j] = static_cast<T>(i);

@@ -41,7 +41,7 @@ CR_INLINE NormalPair<VF> box_muller(Vec<uint32_t> a, Vec<uint32_t> b) {
   const VF z = angle * angle;
   const VF cosine =
       polynomial(z, 1, -0.5, 0.04166664686646337776, -0.001388736751692499214, 0.00002443845173784226429);  // of cos_reduced()
-  const VF c = copysign(cosine, (VF)b), s = sin_reduced(angle);
+  const VF c = (VF)((VI)cosine ^ ((VI)b & splat<VI>(INT32_MIN))), s = sin_reduced(angle);
   const VI exchanged = (VI)(b << 1) < 0;
   return {radius * select<VF>(exchanged, s, c), radius * select<VF>(exchanged, c, s)};
 }
@@ -65,15 +65,19 @@ void random_normal(Context& ctx, const Args& args) {
   T* y = static_cast<T*>(args.out[0].data);
   using V = Vec<T>;
   const V mean = num<V>(args.params[2]), std = num<V>(args.params[3]);
-  fill_random<WordOf<T>>(ctx, y, contiguous_size(args.out[0]), random_stream(args.params), [&](const WordOf<T>* words, T* to) {
-    for (int64_t i = 0; i < kDrawTile; i += 2 * kPairs) {
-      for (int64_t j = i; j < i + kPairs; j += kLanes<T>) {
-        const auto z = box_muller(load(words + j), load(words + j + kPairs));
-        store(to + j, fma(z.first, std, mean));
-        store(to + j + kPairs, fma(z.second, std, mean));
-      }
-    }
-  });
+  using W = Vec<WordOf<T>>;
+  constexpr int apart = kPairs / kLanes<T>;  // vectors from one of a pair to the other
+  static_assert(kDrawParts % (2 * apart) == 0);
+  fill_random(ctx, y, contiguous_size(args.out[0]), random_stream(args.params),
+              [=](const VU64* words, V* made, int64_t, int64_t) CR_INLINE_LAMBDA {
+#pragma GCC unroll 16
+                for (int k = 0; k < kDrawParts; ++k) {
+                  if (k / apart % 2 != 0) continue;
+                  const auto z = box_muller((W)words[k], (W)words[k + apart]);
+                  made[k] = fma(z.first, std, mean);
+                  made[k + apart] = fma(z.second, std, mean);
+                }
+              });
 }
 
 CR_REGISTER(random_normal,

@@ -8,12 +8,17 @@ void random_uniform(Context& ctx, const Args& args) {
   T* y = static_cast<T*>(args.out[0].data);
   using V = Vec<T>;
   const V low = num<V>(args.params[2]), high = num<V>(args.params[3]), range = num<V>(args.params[3] - args.params[2]);
-  fill_random<WordOf<T>>(ctx, y, contiguous_size(args.out[0]), random_stream(args.params), [&](const WordOf<T>* words, T* to) {
-    for (int64_t i = 0; i < kDrawTile; i += kLanes<T>) {
-      const V v = fma(unit_interval(load(words + i)), range, low);
-      store(to + i, select<V>(v >= high, low, v));  // rounding may reach the excluded end
-    }
-  });
+  const V largest = fma(unit_interval(~Vec<WordOf<T>>{}), range, low);
+  const bool reaches = largest[0] >= high[0];  // by rounding; it is excluded
+  fill_random(ctx, y, contiguous_size(args.out[0]), random_stream(args.params),
+              [=](const VU64* words, V* made, int64_t, int64_t) CR_INLINE_LAMBDA {
+#pragma GCC unroll 16
+                for (int k = 0; k < kDrawParts; ++k) made[k] = fma(unit_interval((Vec<WordOf<T>>)words[k]), range, low);
+                if (reaches) {
+#pragma GCC unroll 16
+                  for (int k = 0; k < kDrawParts; ++k) made[k] = select<V>(made[k] >= high, low, made[k]);
+                }
+              });
 }
 
 CR_REGISTER(random_uniform,
