@@ -5,8 +5,8 @@ import { Child, type Prepared } from './child.js';
 import type { Peer } from './peers.js';
 import { pin } from './pin.js';
 
-/** Calls of this many milliseconds need no others before them to be warm. */
-const long = 50;
+/** Whether calls need no others before them to be warm. */
+export const isLong = (ms: number): boolean => ms > 50;
 /** So many times longer than the same work took before, or elsewhere: then it is not the work that takes the time. */
 const far = 5;
 /** New processes that changed nothing, after which no more are tried. */
@@ -44,7 +44,7 @@ export class Engine {
 
   /** Milliseconds of a call in a sample of that many, each of about `ms`. Then waits until the engine's idle threads leave the cores to others. */
   async sample(calls: number, ms: number): Promise<number> {
-    const timed = await this.child.time(calls, ms > long ? 0 : 5);
+    const timed = await this.child.time(calls, isLong(ms) ? 0 : 5);
     if (this.peer.settle > 0) await sleep(this.peer.settle);
     return timed.ms;
   }

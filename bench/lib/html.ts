@@ -2,7 +2,7 @@
 import { targets } from '../cases/index.js';
 import { nameOf } from './case.js';
 import type { Measured } from './measure.js';
-import { best, shareOf, summarize } from './report.js';
+import { best, peerNames, ratioTo, shareOf, summarize } from './report.js';
 import { median, percent, short, time } from './stats.js';
 import { compact, element, escape, line, logScale, text, title } from './svg.js';
 
@@ -133,16 +133,17 @@ function summaryTable(all: readonly Measured[]): string {
 }
 
 function allRows(all: readonly Measured[]): string {
+  const names = peerNames(all);
   const rows = all.map((each) => {
     const { one, threads, ours, peers } = each;
     const [limit, first] = [shareOf(each), best(peers)];
     const gflops = one.flops > 0 ? short(one.flops / ours.ms / 1e6) : '';
     const gbps = one.reads + one.writes > 0 ? short((one.reads + one.writes) / ours.ms / 1e6) : '';
-    const others = peers.map((peer) => `${peer.name} ${short(peer.ms / ours.ms)}`).join(', ');
+    const others = names.map((name) => `<td>${ratioTo(each, name)}</td>`).join('');
     const ratio = first === null ? '' : short(first.ms / ours.ms);
-    return `<tr><td>${escape(nameOf(one))}</td><td>${threads}</td><td>${time(ours.ms)}</td><td>${percent(ours.spread)}</td><td>${gflops}</td><td>${gbps}</td><td>${percent(limit?.share ?? null)}</td><td>${ratio}</td><td class="left">${escape(others)}</td></tr>`;
+    return `<tr><td>${escape(nameOf(one))}</td><td>${threads}</td><td>${time(ours.ms)}</td><td>${percent(ours.spread)}</td><td>${gflops}</td><td>${gbps}</td><td>${percent(limit?.share ?? null)}</td><td>${ratio}</td>${others}</tr>`;
   });
-  return `<table><thead><tr><th class="left">row</th><th>threads</th><th>time</th><th>spread</th><th>GFLOP/s</th><th>GB/s</th><th>of the limit</th><th>ratio</th><th class="left">peers</th></tr></thead><tbody>${rows.join('\n')}</tbody></table>`;
+  return `<table><thead><tr><th class="left">row</th><th>threads</th><th>time</th><th>spread</th><th>GFLOP/s</th><th>GB/s</th><th>of the limit</th><th>ratio</th>${names.map((name) => `<th>${escape(name)}</th>`).join('')}</tr></thead><tbody>${rows.join('\n')}</tbody></table>`;
 }
 
 const style = `

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { nameOf, type Case } from './case.js';
 import { compare } from './check.js';
 import { Child, type Launch } from './child.js';
-import { Engine, isFar } from './engine.js';
+import { Engine, isFar, isLong } from './engine.js';
 import { writeInputs } from './fill.js';
 import type { Peer } from './peers.js';
 import { pin } from './pin.js';
@@ -171,8 +171,8 @@ export class Bench {
   private async first(engine: Engine, ms: number, error: number, before: readonly Runner[]): Promise<Runner> {
     const { sample, rounds, threads } = this.settings;
     engine.pin();
-    const usual = await engine.sample(Math.max(1, Math.ceil(sample / ms)), ms);
-    const fastest = Math.min(usual, ...before.map((each) => each.usual));
+    const fastest = Math.min(...before.map((each) => each.usual));
+    const usual = isLong(ms) && ms > 10 * fastest ? ms : await engine.sample(Math.max(1, Math.ceil(sample / ms)), ms);
     const most = usual > 10 * fastest ? 1 : usual > Math.max(100, 4 * fastest) ? 3 : rounds;
     const calls = Math.max(1, Math.ceil(sample / usual));
     return { engine, error, calls, samples: most === 1 && threads === 1 ? [usual] : [], usual, most, replaced: null };

@@ -70,7 +70,7 @@ function speedOf({ one, ours }: Measured): string {
 
 /** `gemm-square/256  2 thr  0.31 ms ±1 %  105 GFLOP/s  96 %   OpenBLAS 1.12  PyTorch 1.15` */
 export function line(measured: Measured): string {
-  const { one, threads, ours, peers } = measured;
+  const { one, threads, ours, peers, lacking } = measured;
   const limit = shareOf(measured);
   const first = best(peers);
   const others = peers.map((peer) => {
@@ -88,7 +88,7 @@ export function line(measured: Measured): string {
     speedOf(measured).padStart(13),
     percent(limit?.share ?? null).padStart(6),
     limit?.limit === 'bandwidth' ? 'mem' : '   ',
-    others.join('  '),
+    [...others, ...lacking.map((name) => `${name} -`)].join('  '),
   ].join(' ');
 }
 
@@ -155,8 +155,20 @@ export function table(all: readonly Measured[]): string {
 
 const verdict = ({ ratio, target }: Summary): string => (Number.isNaN(ratio) ? '' : ratio >= target ? 'reached' : 'MISSED');
 
+/** Names of all peers that a run had. */
+export const peerNames = (all: readonly Measured[]): string[] => [
+  ...new Set(all.flatMap(({ peers, lacking }) => [...peers.map(({ name }) => name), ...lacking])),
+];
+
+/** A peer's ratio in one row; a dash where it has no such op or computed something else. */
+export function ratioTo({ peers, ours }: Measured, name: string): string {
+  const peer = peers.find((each) => each.name === name);
+  return peer === undefined ? '-' : short(peer.ms / ours.ms);
+}
+
 /** The same as Markdown, and below it every case. */
 export function markdown(all: readonly Measured[], about: string): string {
+  const names = peerNames(all);
   const groups = summarize(all).map(
     (each) =>
       `| ${each.title} | ${each.threads} | ${each.cases} | ${short(each.ratio)} | ${short(each.target)} | ${short(each.worst)} (${each.worstCase}) | ${percent(each.share)} |`,
@@ -164,9 +176,9 @@ export function markdown(all: readonly Measured[], about: string): string {
   const cases = all.map((each) => {
     const peer = best(each.peers);
     const limit = shareOf(each);
-    const others = each.peers.map((one) => `${one.name} ${short(one.ms / each.ours.ms)}`).join(', ');
+    const others = names.map((peerName) => ratioTo(each, peerName)).join(' | ');
     const name = `${each.one.group} | ${each.one.case.replaceAll('|', '\\|')}`;
-    return `| ${name} | ${each.threads} | ${time(each.ours.ms)} | ${speedOf(each)} | ${percent(limit?.share ?? null)} | ${peer === null ? '-' : short(peer.ms / each.ours.ms)} | ${others} |`;
+    return `| ${name} | ${each.threads} | ${time(each.ours.ms)} | ${speedOf(each)} | ${percent(limit?.share ?? null)} | ${peer === null ? '-' : short(peer.ms / each.ours.ms)}${names.length === 0 ? '' : ` | ${others}`} |`;
   });
   return [
     about,
@@ -175,8 +187,8 @@ export function markdown(all: readonly Measured[], about: string): string {
     '| --- | --- | --- | --- | --- | --- | --- |',
     ...groups,
     '',
-    '| group | case | threads | time | speed | share of the limit | ratio to the best | all peers |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    `| group | case | threads | time | speed | share of the limit | ratio to the best |${names.map((name) => ` ${name} |`).join('')}`,
+    `| --- | --- | --- | --- | --- | --- | --- |${' --- |'.repeat(names.length)}`,
     ...cases,
     '',
   ].join('\n');

@@ -17,16 +17,20 @@ const kinds = {
   unary: ({ op }, x) => unary[op]?.(x) ?? null,
   binary: ({ op }, a, b) => (op === 'add' ? np.add(a, b) : np.multiply(a, b)),
   chain: (_, a, b) => chain(a, b),
+  linear: (_, x, w, b) => np.matmul(x, np.matrixTranspose(w)).add(b),
   sum: ({ axis }, x) => np.sum(x, axis),
+  mean: ({ axis }, x) => np.mean(x, axis),
   softmax: (_, x) => nn.softmax(x),
+  logSoftmax: (_, x) => nn.logSoftmax(x),
+  cat: ({ axis }, ...x) => np.concatenate(x, axis),
 };
 
 /** Arrays of this size and more run into the 4 GiB of a 32-bit memory. */
 const largest = 5e6;
 
-serve('0.1.25', async ({ kind, options }, inputs) => {
+serve('0.1.25', kinds, async ({ kind, options }, inputs) => {
   const op = kinds[kind];
-  if (op === undefined || inputs.some(({ data }) => data.length > largest)) return null;
+  if (inputs.some(({ data }) => data.length > largest)) return null;
   if (kind === 'unary' && unary[options.op] === undefined) return null;
   const arrays = inputs.map(({ shape, data }) => np.array(data).reshape([...shape]));
   const compute = () => op(options, ...arrays.map((each) => each.ref));

@@ -191,7 +191,9 @@ def prepare(request):
             file.write(one.detach().to(torch.float32).contiguous().numpy().tobytes())
     del y, results
     first = milliseconds(run, 1)
-    return run, {"ms": milliseconds(run, max(1, min(2000, round(20 / first))))}
+    if first < 50:
+        first = milliseconds(run, max(1, min(2000, round(20 / first))))
+    return run, {"ms": first}
 
 
 def milliseconds(run, calls):

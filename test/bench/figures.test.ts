@@ -150,6 +150,13 @@ describe('reports', () => {
     expect(line(two)).toContain('(privileged 0.250)');
   });
 
+  it('show a peer that has no such op by a dash, and what a process had taken that was replaced', () => {
+    const some = measured([{ ...timing('fast', 0.6), replaced: 40 }], { lacking: ['other'] });
+    expect(line(some)).toContain('[fast 1.50 (by a new process; 100 by one');
+    expect(line(some)).toMatch(/other -$/);
+    expect(markdown([some], 'a machine')).toContain('| fast | other |\n');
+  });
+
   it('take the longer of the two limits', () => {
     expect(shareOf(two)?.share).toBeCloseTo((2 * 256 ** 3) / 100e6 / 0.4);
     expect(shareOf(measured([], { memoryMs: 0.4 }))).toEqual({ share: 1, limit: 'bandwidth' });
@@ -162,7 +169,9 @@ describe('reports', () => {
     expect(group).toMatchObject({ group: 'gemm-square', cases: 2, threads: 1, worstCase: '512', target: 1 });
     expect(group?.ratio).toBeCloseTo(1);
     expect(group?.worst).toBeCloseTo(0.5);
-    expect(markdown(all, 'a machine')).toContain('| gemm-square | 512 | 1 |');
+    const text = markdown(all, 'a machine');
+    expect(text).toContain('ratio to the best | fast | slow | privileged |\n');
+    expect(text).toMatch(/\| gemm-square \| 512 \| 1 \|.*\| 0\.500 \| 0\.500 \| - \| - \|\n/);
   });
 });
 
