@@ -1,6 +1,6 @@
 #pragma once
 // 1 x 1 convolutions with stride 1 and no padding: a plain matrix product for each image, whose columns are its pixels.
-#include "kernels/conv/geometry.h"
+#include "kernels/conv/point_tile.h"
 
 namespace chainrule::CR_ISA {
 
@@ -11,15 +11,7 @@ CR_INLINE bool is_pointwise(const ConvShape& s, const TensorView& x, const Tenso
   return is_pointwise(s.h) && is_pointwise(s.w) && has_flat_planes(x) && has_flat_planes(y);
 }
 
-/// to [rows, pixels] = weight [rows, k] x from [k, pixels] (+ bias [rows]) for each image and group. Weight (i, k) of group g is
-/// weight[g group + i row + k col].
-template <class T>
-struct PointwiseWeight {
-  const T* data;
-  int64_t group, row, col;
-  const T* bias;
-  int64_t bias_stride;
-};
+/// to [rows, pixels] = w x from [k, pixels] (+ bias) for each image and group.
 void multiply_pointwise(Context& ctx, const ConvShape& s, const PointwiseWeight<float>& w, int64_t rows, int64_t k, const TensorView& from,
                         const TensorView& to);
 void multiply_pointwise(Context& ctx, const ConvShape& s, const PointwiseWeight<double>& w, int64_t rows, int64_t k, const TensorView& from,
