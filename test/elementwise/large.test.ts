@@ -32,6 +32,18 @@ describe('large results', () => {
     });
   });
 
+  it('of short rows, many at a time', () => {
+    const [width, height] = [100, 43_007];
+    const image = ramp(width * height, 7919);
+    const [bias, level] = [ramp(width, 31), ramp(height, 17)];
+    scope(() => {
+      const [ti, tb, tl] = [fromArray(image, [height, width]), fromArray(bias, [width]), fromArray(level, [height, 1])];
+      expect(firstDifference(add(ti, tb).dataSync(), (i) => (image[i] ?? 0) + (bias[i % width] ?? 0))).toBe(-1);
+      expect(firstDifference(add(tl, ti).dataSync(), (i) => (image[i] ?? 0) + (level[Math.floor(i / width)] ?? 0))).toBe(-1);
+      expect(firstDifference(mul(tb, tl).dataSync(), (i) => (bias[i % width] ?? 0) * (level[Math.floor(i / width)] ?? 0))).toBe(-1);
+    });
+  });
+
   it('have the bits that small ones have', () => {
     scope(() => {
       const angles = fromArray(

@@ -74,8 +74,26 @@ const labelCases: { shapes: number[][]; attrs: LabelAttrs }[] = [
   },
   { shapes: [[2, 5, 3, 2], [2, 3, 2], [5]], attrs: { weighted: true } },
   { shapes: [[3, 19], [3]], attrs: { reduction: 'none' } },
+  // A row of at most 16 classes stands in each lane of a vector.
+  { shapes: [[37, 10], [37], [10]], attrs: { weighted: true, ignoreIndex: 3 } },
+  {
+    shapes: [
+      [3, 16, 19],
+      [3, 19],
+    ],
+    attrs: { reduction: 'none', ignoreIndex: 0 },
+  },
+  { shapes: [[21, 17], [21]], attrs: { reduction: 'sum' } },
 ];
 const smoothCases: { shapes: number[][]; attrs: LabelAttrs }[] = [
+  { shapes: [[35, 6], [35], [6]], attrs: { weighted: true, labelSmoothing: 0.3, ignoreIndex: 2 } },
+  {
+    shapes: [
+      [2, 16, 18],
+      [2, 18],
+    ],
+    attrs: { labelSmoothing: 0.1, reduction: 'none' },
+  },
   { shapes: [[4, 5], [4]], attrs: { labelSmoothing: 0.1 } },
   { shapes: [[6, 5], [6], [5]], attrs: { weighted: true, labelSmoothing: 0.2, ignoreIndex: 1 } },
   { shapes: [[2, 5, 3], [2, 3], [5]], attrs: { weighted: true, labelSmoothing: 0.3, reduction: 'none' } },

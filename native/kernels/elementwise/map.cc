@@ -7,6 +7,7 @@ namespace chainrule::CR_ISA {
 namespace {
 
 constexpr int64_t kShortRun = 64;      // elements; shorter runs of the innermost dimension are collected in tiles across rows
+constexpr int64_t kWideTile = 2048;    // elements of short rows that are taken together when an operand is repeated for each of them
 constexpr int64_t kBlockRows = 16;     // blocks of an operand that is contiguous along another axis: a line of cache each way ...
 constexpr int64_t kBlockColumns = 32;  // ... of which as many make a tile
 static_assert(kBlockRows * kBlockColumns == kTile);
@@ -125,6 +126,76 @@ void map_runs(const Map<N>& map, bool streamed, int64_t begin, int64_t end) {
   if (streamed) stream_fence();
 }
 
+/// Whether the two innermost dimensions are one run of every operand but those that repeat a row for all rows or a number along each.
+template <int N>
+bool has_wide_rows(const Map<N>& map) {
+  if (map.last == 0 || map.shape[map.last] > kWideTile / 4) return false;
+  for (int n = 0; n < N; ++n) {
+    const int64_t inner = map.steps[n][map.last], outer = map.steps[n][map.last - 1];
+    const bool whole = inner == map.size[n] && outer == map.shape[map.last] * inner;
+    const bool repeats = inner == 0 || (inner == map.size[n] && outer == 0);
+    if (!whole && (n == 0 || !repeats)) return false;
+  }
+  return true;
+}
+
+/// How many rows go at once: as many as fit a tile, if possible so many that the next ones begin where a line of the cache does.
+template <int N>
+int64_t wide_rows(const Map<N>& map) {
+  const int64_t width = map.shape[map.last], most = kWideTile / width;
+  int64_t even = 1;
+  while (even * width * map.size[0] % kCacheLine != 0) even *= 2;
+  return even <= most ? most / even * even : most;
+}
+
+/// One tile of `rows` rows of an operand: its only row again and again, or a number along each row.
+template <int N>
+void repeat_rows(const Map<N>& map, int n, const char* from, char* tile, int64_t rows) {
+  const int64_t width = map.shape[map.last], step = map.steps[n][map.last - 1];
+  with_width(map.size[n], [&](auto w) {
+    using T = decltype(w);
+    T* to = reinterpret_cast<T*>(tile);
+    for (int64_t r = 0; r < rows; ++r, to += width) {
+      if (map.steps[n][map.last] != 0) {
+        copy_contiguous(to, reinterpret_cast<const T*>(from), width);
+        continue;
+      }
+      const auto v = splat_any<T>(*reinterpret_cast<const T*>(from + r * step));
+      store(to, v);  // what is too much, the next row covers
+      T* const end = to + width;
+      for (T* at = to + to_next_vector(to, kLanes<T>); at < end; at += kLanes<T>) store(at, v);
+    }
+  });
+}
+
+/// Rows begin..end-1, many at a time.
+template <int N>
+void map_wide(const Map<N>& map, bool streamed, int64_t begin, int64_t end) {
+  alignas(64) char tiles[N][(kWideTile + 16) * 8];
+  const char* filled[N] = {};  // a row that is repeated is copied once
+  int64_t height[N] = {};
+  const int64_t width = map.shape[map.last], most = wide_rows(map);
+  Cursor<N> cursor = cursor_at(map, begin * width);
+  while (begin < end) {
+    int64_t rows = map.shape[map.last - 1] - cursor.index[map.last - 1];
+    rows = rows < end - begin ? rows : end - begin;
+    rows = rows < most ? rows : most;
+    const void* inputs[N];
+    for (int n = 1; n < N; ++n) {
+      const bool row = map.steps[n][map.last] != 0, direct = row && map.steps[n][map.last - 1] != 0;
+      inputs[n - 1] = direct ? cursor.at[n] : tiles[n];
+      if (direct || (row && filled[n] == cursor.at[n] && height[n] >= rows)) continue;
+      repeat_rows(map, n, cursor.at[n], tiles[n], rows);
+      filled[n] = cursor.at[n];
+      height[n] = rows;
+    }
+    map.row(cursor.at[0], inputs, rows * width, map.params, streamed);
+    advance(map, cursor, rows * width);
+    begin += rows;
+  }
+  if (streamed) stream_fence();
+}
+
 /// Any strides and short rows: everything goes through tiles.
 template <int N>
 void map_tiles(const Map<N>& map, int64_t begin, int64_t end) {
@@ -142,37 +213,64 @@ void map_tiles(const Map<N>& map, int64_t begin, int64_t end) {
   }
 }
 
-/// Blocks of two dimensions, the innermost and `axis`, along which an operand is contiguous that is not so innermost. [begin, end) counts
-/// blocks.
+/// One block of two dimensions, the innermost and `axis`.
 template <int N>
-void map_blocks(const Map<N>& map, int32_t axis, int64_t begin, int64_t end) {
+struct Block {
+  int64_t rows, columns;
+  char* at[N];
+};
+template <int N>
+CR_INLINE Block<N> block_at(const Map<N>& map, int32_t axis, int64_t number) {
+  const int64_t height = map.shape[axis], width = map.shape[map.last];
+  const int64_t across = (width + kBlockColumns - 1) / kBlockColumns, down = (height + kBlockRows - 1) / kBlockRows;
+  const int64_t column = number % across * kBlockColumns, row = number / across % down * kBlockRows;
+  Block<N> block;
+  block.columns = width - column < kBlockColumns ? width - column : kBlockColumns;
+  block.rows = height - row < kBlockRows ? height - row : kBlockRows;
+  for (int n = 0; n < N; ++n) block.at[n] = map.data[n] + column * map.steps[n][map.last] + row * map.steps[n][axis];
+  int64_t rest = number / (across * down);
+  for (int32_t d = map.last - 1; d >= 0; --d) {
+    if (d == axis) continue;
+    for (int n = 0; n < N; ++n) block.at[n] += rest % map.shape[d] * map.steps[n][d];
+    rest /= map.shape[d];
+  }
+  return block;
+}
+/// Asks for the lines of a block: they are too many streams for the hardware to foresee.
+template <int N>
+CR_INLINE void prefetch_block(const Map<N>& map, int32_t axis, const Block<N>& block) {
+  for (int n = 0; n < N; ++n) {
+    const bool across = map.steps[n][axis] == map.size[n] && map.steps[n][map.last] != map.size[n];
+    const int64_t runs = across ? block.columns : block.rows, bytes = (across ? block.rows : block.columns) * map.size[n];
+    const int64_t step = map.steps[n][across ? map.last : axis];
+    for (int64_t r = 0; r < runs; ++r) {
+      prefetch_run(block.at[n] + r * step, bytes);
+      __builtin_prefetch(block.at[n] + r * step + bytes - 1);
+    }
+  }
+}
+
+/// Blocks along which an operand is contiguous that is not so innermost. [begin, end) counts blocks; large operands are not in the caches.
+template <int N>
+void map_blocks(const Map<N>& map, int32_t axis, bool large, int64_t begin, int64_t end) {
   Tiles<N> tiles;
   const void* inputs[N];
   for (int n = 1; n < N; ++n) inputs[n - 1] = tiles.bytes[n];
-  const int64_t height = map.shape[axis], width = map.shape[map.last];
-  const int64_t across = (width + kBlockColumns - 1) / kBlockColumns, down = (height + kBlockRows - 1) / kBlockRows;
-  for (int64_t block = begin; block < end; ++block) {
-    const int64_t column = block % across * kBlockColumns, row = block / across % down * kBlockRows;
-    const int64_t columns = width - column < kBlockColumns ? width - column : kBlockColumns;
-    const int64_t rows = height - row < kBlockRows ? height - row : kBlockRows;
-    char* at[N];
-    for (int n = 0; n < N; ++n) at[n] = map.data[n] + column * map.steps[n][map.last] + row * map.steps[n][axis];
-    int64_t rest = block / (across * down);
-    for (int32_t d = map.last - 1; d >= 0; --d) {
-      if (d == axis) continue;
-      for (int n = 0; n < N; ++n) at[n] += rest % map.shape[d] * map.steps[n][d];
-      rest /= map.shape[d];
-    }
+  Block<N> next = block_at(map, axis, begin);
+  for (int64_t number = begin; number < end; ++number) {
+    const Block<N> block = next;
+    if (number + 1 < end) next = block_at(map, axis, number + 1);
+    if (large) prefetch_block(map, axis, next);
     for (int n = N - 1; n >= 0; --n) {
-      if (n == 0) map.row(tiles.bytes[0], inputs, rows * columns, map.params, false);
+      if (n == 0) map.row(tiles.bytes[0], inputs, block.rows * block.columns, map.params, false);
       with_width(map.size[n], [&](auto w) {
         using T = decltype(w);
         const int64_t row_step = map.steps[n][axis] / map.size[n], column_step = map.steps[n][map.last] / map.size[n];
-        T *strided = reinterpret_cast<T*>(at[n]), *tile = reinterpret_cast<T*>(tiles.bytes[n]);
+        T *strided = reinterpret_cast<T*>(block.at[n]), *tile = reinterpret_cast<T*>(tiles.bytes[n]);
         if (n == 0) {
-          unpack_block(Block2<T>{strided, row_step, column_step}, tile, rows, columns);
+          unpack_block(Block2<T>{strided, row_step, column_step}, tile, block.rows, block.columns);
         } else {
-          pack_block(tile, Block2<const T>{strided, row_step, column_step}, rows, columns);
+          pack_block(tile, Block2<const T>{strided, row_step, column_step}, block.rows, block.columns);
         }
       });
     }
@@ -227,7 +325,15 @@ void map_operands(Context& ctx, const Args& args, const TensorView* const (&view
     const int64_t height = map.shape[axis], width = map.shape[map.last];
     const int64_t blocks =
         elements / (height * width) * ((height + kBlockRows - 1) / kBlockRows) * ((width + kBlockColumns - 1) / kBlockColumns);
-    return parallel_range(ctx, blocks, kGrainElements / kTile / 2, [&](int64_t begin, int64_t end) { map_blocks(map, axis, begin, end); });
+    const bool large = elements * map.size[0] >= kStreamBytes;
+    return parallel_range(ctx, blocks, kGrainElements / kTile / 2,
+                          [&](int64_t begin, int64_t end) { map_blocks(map, axis, large, begin, end); });
+  }
+  if (has_wide_rows(map)) {
+    const bool streamed = is_streamable(map, elements);
+    const int64_t width = map.shape[map.last], units = (elements + kGrainElements - 1) / kGrainElements, rows = elements / width;
+    return parallel_range(ctx, rows, units > 0 ? (rows + units - 1) / units : 1,
+                          [&](int64_t begin, int64_t end) { map_wide(map, streamed, begin, end); });
   }
   if (has_long_runs(map)) {
     const bool streamed = is_streamable(map, elements);

@@ -78,6 +78,41 @@ CR_INLINE T cross_entropy_row(const CrossEntropy<T>& k, const T* x, int64_t labe
   return loss;
 }
 
+/// What a forward pass writes for each row.
+template <class T>
+struct RowResults {
+  T *losses, *stats, *weights;
+};
+
+/// Rows of at most kShortRow classes, one in each lane; they are added in the same order.
+template <class T>
+CR_INLINE void cross_entropy_short_rows(Context& ctx, const CrossEntropy<T>& k, const RowResults<T>& to) {
+  using V = Vec<T>;
+  const int64_t rows = k.rows.rows, n = k.rows.classes, next_label = next_row_stride(k.rows, 1);
+  const T share = k.smoothing / static_cast<T>(n);
+  for_short_label_rows<T>(ctx, k.rows, k.logits, GradRows<T>{k.rows, nullptr}, [&](int64_t row, int64_t group, V(&v)[kShortRow]) {
+    V powers[kShortRow];
+    const V high = fold_row_lanes<JoinLarger>(v, n);
+    for (int64_t c = 0; c < n; ++c) powers[c] = exp_weight(v[c] - high);
+    const V log_sum = log(fold_row_lanes<JoinSum>(powers, n));
+    store_some(to.stats + row, high, group);
+    store_some(to.stats + rows + row, log_sum, group);
+    V smooth = {};
+    if (k.smoothing > 0) {
+      for (int64_t c = 0; c < n; ++c) powers[c] = splat<V>(k.smoothed[c]) * (log_sum - (v[c] - high));
+      smooth = splat<V>(share) * fold_row_lanes<JoinSum>(powers, n);
+    }
+    const int64_t first_label = label_row_offset(k.rows, 1, row);
+    for (int64_t i = 0; i < group; ++i) {
+      const int64_t label = checked_label_at(k.rows, row + i, first_label + i * next_label, k.ignored);
+      const T weight = label < 0 ? T{0} : k.weight[label * k.weight_stride], own = (1 - k.smoothing) * weight;
+      to.weights[row + i] = weight;
+      to.stats[2 * rows + row + i] = label < 0 ? T{0} : own + share * k.weight_total;
+      to.losses[row + i] = label < 0 ? T{0} : own * (log_sum[i] - (v[label][i] - high[i])) + smooth[i];
+    }
+  });
+}
+
 /// logits [N, C, d...], labels [N, d...], weight [C] -> loss [N, d...] or [], stats [3, N d...], norm []. Outputs are contiguous.
 template <class T>
 void cross_entropy(Context& ctx, const Args& args) {
@@ -90,15 +125,19 @@ void cross_entropy(Context& ctx, const Args& args) {
   T* stats = static_cast<T*>(args.out[1].data);
   T* weights = scratch<T>(ctx, rows);
   T* losses = per_row ? loss : scratch<T>(ctx, rows);
-  for_label_rows<T>(ctx, k.rows, k.logits, [&](const T* x, int64_t row) {
-    const int64_t label = checked_label(k.rows, row, k.ignored);
-    RowStats<T> s;
-    losses[row] = cross_entropy_row(k, x, label, s);
-    stats[row] = s.high;
-    stats[rows + row] = s.log_sum;
-    stats[2 * rows + row] = s.scale;
-    weights[row] = label < 0 ? T{0} : k.weight[label * k.weight_stride];
-  });
+  if (k.rows.classes <= kShortRow) {
+    cross_entropy_short_rows<T>(ctx, k, {losses, stats, weights});
+  } else {
+    for_label_rows<T>(ctx, k.rows, k.logits, [&](const T* x, int64_t row) {
+      const int64_t label = checked_label(k.rows, row, k.ignored);
+      RowStats<T> s;
+      losses[row] = cross_entropy_row(k, x, label, s);
+      stats[row] = s.high;
+      stats[rows + row] = s.log_sum;
+      stats[2 * rows + row] = s.scale;
+      weights[row] = label < 0 ? T{0} : k.weight[label * k.weight_stride];
+    });
+  }
   reduce_losses(losses, weights, rows, k.reduction, loss, static_cast<T*>(args.out[2].data));
 }
 
@@ -130,6 +169,47 @@ CR_INLINE void cross_entropy_grad_row(const CrossEntropy<T>& k, const T* x, int6
   dx[label] = at_label - own;
 }
 
+/// What the gradient of a row is scaled by: the cotangent, one for all rows or one for each.
+template <class T>
+struct Cotangents {
+  const TensorView& view;
+  T norm;
+  CR_INLINE T at(const Cotangents& g, int64_t row) {
+    const T* data = static_cast<const T*>(g.view.data);
+    return (g.view.rank > 0 ? data[view_offset(g.view, row)] : *data) / g.norm;
+  }
+};
+
+/// The gradients of rows of at most kShortRow classes, one in each lane.
+template <class T>
+CR_INLINE void cross_entropy_grad_short_rows(Context& ctx, const CrossEntropy<T>& k, const T* stats, const Cotangents<T>& cotangents,
+                                             const GradRows<T>& to) {
+  using V = Vec<T>;
+  const int64_t rows = k.rows.rows, n = k.rows.classes, next_label = next_row_stride(k.rows, 1);
+  for_short_label_rows<T>(ctx, k.rows, k.logits, to, [&](int64_t row, int64_t group, V(&v)[kShortRow]) {
+    const V high = load_some(stats + row, group), log_sum = load_some(stats + rows + row, group);
+    int64_t labels[kLanes<T>];
+    V g = {}, share = {};  // 0 where the label is to be ignored: then so is the row
+    IntVec<V> counts = {};
+    const int64_t first_label = label_row_offset(k.rows, 1, row);
+    for (int64_t i = 0; i < group; ++i) {
+      labels[i] = checked_label_at(k.rows, row + i, first_label + i * next_label, k.ignored);
+      counts[i] = labels[i] < 0 ? 0 : -1;
+      g[i] = Cotangents<T>::at(cotangents, row + i);
+      share[i] = g[i] * (k.smoothing / static_cast<T>(n));
+    }
+    const V scale = g * load_some(stats + 2 * rows + row, group);
+    for (int64_t c = 0; c < n; ++c) {
+      V value = scale * exp_weight((v[c] - high) - log_sum);
+      if (k.smoothing > 0) value = value - share * splat<V>(k.smoothed[c]);
+      v[c] = select<V>(counts, value, V{});
+    }
+    for (int64_t i = 0; i < group; ++i) {
+      if (labels[i] >= 0) v[labels[i]][i] -= g[i] * ((1 - k.smoothing) * k.weight[labels[i] * k.weight_stride]);
+    }
+  });
+}
+
 /// logits, labels, weight, stats, norm as above, g as the loss -> dx as the logits, contiguous.
 template <class T>
 void cross_entropy_grad(Context& ctx, const Args& args) {
@@ -143,12 +223,13 @@ void cross_entropy_grad(Context& ctx, const Args& args) {
   for (int32_t d = 0; d < g.rank; ++d) CR_CHECK(g.shape[d] == args.in[1].shape[d]);
   const T* stats = static_cast<const T*>(args.in[3].data);
   const T norm = k.reduction == LossReduction::mean ? *static_cast<const T*>(args.in[4].data) : T{1};
-  const T* cotangent = static_cast<const T*>(g.data);
+  const Cotangents<T> cotangents = {g, norm};
   const GradRows<T> to = {target, static_cast<T*>(dx.data)};
+  if (k.rows.classes <= kShortRow) return cross_entropy_grad_short_rows<T>(ctx, k, stats, cotangents, to);
   for_label_rows<T>(ctx, k.rows, k.logits, to, [&](const T* x, int64_t row, T* y, bool streamed) {
     const int64_t label = checked_label(k.rows, row, k.ignored);
-    const T own = per_row ? cotangent[view_offset(g, row)] : *cotangent;
-    cross_entropy_grad_row(k, x, label, {stats[row], stats[rows + row], stats[2 * rows + row]}, own / norm, y, streamed);
+    const RowStats<T> s = {stats[row], stats[rows + row], stats[2 * rows + row]};
+    cross_entropy_grad_row(k, x, label, s, Cotangents<T>::at(cotangents, row), y, streamed);
   });
 }
 

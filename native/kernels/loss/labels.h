@@ -4,6 +4,7 @@
 #include "core/view.h"
 #include "kernels/norm/softmax_rows.h"
 #include "simd/parallel.h"
+#include "simd/row_lanes.h"
 #include "simd/transpose.h"
 
 namespace chainrule::CR_ISA {
@@ -57,9 +58,8 @@ CR_INLINE int64_t label_row_offset(const LabelRows& r, int operand, int64_t row)
   return offset;
 }
 
-/// The label of a row, -1 when it is to be ignored. Fails on a label that is no class.
-CR_INLINE int64_t checked_label(const LabelRows& r, int64_t row, int64_t ignored) {
-  const int64_t offset = label_row_offset(r, 1, row);
+/// The label of a row, whose offset is given, or -1 when it is to be ignored. Fails on a label that is no class.
+CR_INLINE int64_t checked_label_at(const LabelRows& r, int64_t row, int64_t offset, int64_t ignored) {
   const int64_t label = r.wide ? static_cast<const int64_t*>(r.labels)[offset] : static_cast<const int32_t*>(r.labels)[offset];
   if (label == ignored) return -1;
   if (label < 0 || label >= r.classes) {
@@ -67,6 +67,9 @@ CR_INLINE int64_t checked_label(const LabelRows& r, int64_t row, int64_t ignored
          static_cast<long long>(row));
   }
   return label;
+}
+CR_INLINE int64_t checked_label(const LabelRows& r, int64_t row, int64_t ignored) {
+  return checked_label_at(r, row, label_row_offset(r, 1, row), ignored);
 }
 
 CR_INLINE int64_t size_of(const TensorView& view) {
@@ -132,6 +135,24 @@ CR_INLINE void for_label_rows(Context& ctx, const LabelRows& r, const T* scores,
       row += group;
     }
     if (streamed) stream_fence();
+  });
+}
+/// The same for rows of at most kShortRow classes, as many at a time as a vector has lanes: body(row, group, v) has v[c][i] with the score
+/// of class c in row + i, i < group. Where there is a result, what the body leaves in v is stored there.
+template <class T, class Body>
+CR_INLINE void for_short_label_rows(Context& ctx, const LabelRows& r, const T* scores, const GradRows<T>& result, Body body) {
+  const int64_t n = r.classes, last = r.inner_rank > 0 ? r.inner_shape[r.inner_rank - 1] : r.rows;
+  const RowPlace from = {next_row_stride(r, 0), r.class_stride}, to = {next_row_stride(result.rows, 0), result.rows.class_stride};
+  parallel_range(ctx, r.rows, 8192 / (n + 8) / kShortRow * kShortRow, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end;) {
+      const int64_t left = last - row % last, wanted = end - row < kLanes<T> ? end - row : int64_t{kLanes<T>};
+      const int64_t group = left < wanted ? left : wanted;
+      Vec<T> v[kShortRow];
+      load_row_lanes(scores + label_row_offset(r, 0, row), from, group, n, v);
+      body(row, group, v);
+      if (result.data != nullptr) store_row_lanes(v, group, n, result.data + label_row_offset(result.rows, 0, row), to);
+      row += group;
+    }
   });
 }
 template <class T, class Body>

@@ -84,8 +84,12 @@ CR_INLINE Moments channel_moments(const Channel<T>& x) {
     for (int64_t start = 0; start < x.length; start += kBlockElements) {
       const T* from = x.data + r * x.stride + start;
       const int64_t n = x.length - start < kBlockElements ? x.length - start : kBlockElements;
-      const T mean =
-          reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(from + i, m); }) / static_cast<T>(n);
+      const T mean = reduce_each<JoinSum, T>(n,
+                                             [=, &x](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+                                               __builtin_prefetch(from + x.stride + i);  // hardware foresees nothing beyond a page
+                                               return load_some(from + i, m);
+                                             }) /
+                     static_cast<T>(n);
       const V centre = splat<V>(mean);
       const T squares = reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
         const V d = load_some(from + i, m) - centre;
@@ -110,8 +114,11 @@ CR_INLINE void normalise(const Channel<T>& x, T mean, T scale, T bias, const Cha
   const V centre = splat<V>(mean), slope = splat<V>(scale), level = splat<V>(bias);
   for (int64_t r = 0; r < x.runs; ++r) {
     const T* from = x.data + r * x.stride;
-    map_row(y.data + r * y.stride, x.length,
-            [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return fma(load_some(from + i, m) - centre, slope, level); });
+    T* const to = y.data + r * y.stride;
+    map_row(to, x.length, [=, &y](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+      __builtin_prefetch(to + y.stride + i, 1);
+      return fma(load_some(from + i, m) - centre, slope, level);
+    });
   }
 }
 
@@ -186,7 +193,9 @@ CR_INLINE Two<T> channel_sums(const Channel<T>& g, const Channel<T>& x, T mean) 
     const T *a = g.data + r * g.stride, *b = x.data + r * x.stride;
     for (int64_t start = 0; start < x.length; start += kBlockElements) {
       const int64_t end = x.length - start < kBlockElements ? x.length : start + kBlockElements;
-      const Two<Lanes<T>> block = sum_two_range<T>(start, end, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+      const Two<Lanes<T>> block = sum_two_range<T>(start, end, [=, &g, &x](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+        __builtin_prefetch(a + g.stride + i);
+        __builtin_prefetch(b + x.stride + i);
         const V cotangent = load_some(a + i, m);
         return Two<V>{cotangent, cotangent * (load_some(b + i, m) - centre)};
       });
@@ -210,7 +219,9 @@ CR_INLINE void batch_norm_grad_channel(const Channel<T> (&rows)[3], T mean, T rs
   const V level = splat<V>(dbias / count), slope = splat<V>(dweight * rstd / count);
   for (int64_t r = 0; r < x.runs; ++r) {
     const T *a = g.data + r * g.stride, *b = x.data + r * x.stride;
-    map_row(dx.data + r * dx.stride, x.length, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+    T* const to = dx.data + r * dx.stride;
+    map_row(to, x.length, [=, &dx](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+      __builtin_prefetch(to + dx.stride + i, 1);
       return scale * ((load_some(a + i, m) - level) - (load_some(b + i, m) - centre) * slope);
     });
   }

@@ -1,7 +1,7 @@
 // Layer normalisation of rows [rows, n], and its gradient; without centring it is root mean square normalisation.
 #include "core/error.h"
 #include "core/view.h"
-#include "simd/lanes.h"
+#include "kernels/norm/softmax_rows.h"
 #include "simd/parallel.h"
 
 namespace chainrule::CR_ISA {
@@ -12,6 +12,13 @@ CR_INLINE bool is_matrix(const TensorView& view, int64_t rows, int64_t n) {
 }
 CR_INLINE bool is_vector(const TensorView& view, int64_t n) {
   return view.rank == 1 && view.shape[0] == n && (n <= 1 || view.strides[0] == 1);
+}
+
+/// Whether rows of n elements begin and end where lines of the cache do.
+template <class T>
+CR_INLINE bool is_whole_lines(const T* rows, int64_t n) {
+  constexpr int64_t line = 64;
+  return n * static_cast<int64_t>(sizeof(T)) % line == 0 && reinterpret_cast<uintptr_t>(rows) % line == 0;
 }
 
 /// A vector [n] of any stride, contiguous.
@@ -69,7 +76,7 @@ struct LayerNormGrad {
   const T *g, *x, *weight, *mean, *rstd;
   T* dx;
   int64_t rows, n;
-  bool centred;
+  bool centred, streamed;  // streamed: dx goes past the caches; its rows are whole lines
 };
 
 /// What a row's dx needs: dx = rstd (g w - level - xhat slope) with xhat = (x - centre) rstd.
@@ -104,11 +111,18 @@ CR_INLINE void layer_norm_grad_rows(const LayerNormGrad<T>& k, int64_t row, T* d
     V slopes = load_some(dweight + i, m), levels = load_some(dbias + i, m);
 #pragma GCC unroll 4
     for (int r = 0; r < Rows; ++r) {
+      prefetch(g + (Rows + r) * k.n + i);
+      prefetch(x + (Rows + r) * k.n + i);
       const V rstd = splat<V>(line[r].rstd), cotangent = load_some(g + r * k.n + i, m);
       const V normal = (load_some(x + r * k.n + i, m) - splat<V>(line[r].centre)) * rstd;
       slopes = fma(cotangent, normal, slopes);
       levels += cotangent;
-      store_some(dx + r * k.n + i, rstd * (fma(cotangent, weight, -splat<V>(line[r].level)) - normal * splat<V>(line[r].slope)), m);
+      const V value = rstd * (fma(cotangent, weight, -splat<V>(line[r].level)) - normal * splat<V>(line[r].slope));
+      if (k.streamed) {
+        stream_store(dx + r * k.n + i, value);
+      } else {
+        store_some(dx + r * k.n + i, value, m);
+      }
     }
     store_some(dweight + i, slopes, m);
     store_some(dbias + i, levels, m);
@@ -145,6 +159,8 @@ void layer_norm_grad(Context& ctx, const Args& args) {
   k.rows = rows;
   k.n = n;
   k.centred = args.params[0] != 0;
+  // All three matrices do not fit the caches.
+  k.streamed = 3 * rows * n * static_cast<int64_t>(sizeof(T)) >= 2 * kStreamedBytes && is_whole_lines(k.dx, n);
   T *dweight = static_cast<T*>(args.out[1].data), *dbias = static_cast<T*>(args.out[2].data);
   const int64_t small = kLayerGrain / (n + 16) + 1, share = (rows + 63) / 64;
   const int64_t per_unit = small > share ? small : share;
@@ -164,6 +180,7 @@ void layer_norm_grad(Context& ctx, const Args& args) {
       for (; row < last; ++row) layer_norm_grad_rows<1>(k, row, block, block + n);
       add_vector(total, block, 2 * n);
     }
+    if (k.streamed) stream_fence();
   });
   for (int64_t step = 1; step < units; step *= 2) {
     for (int64_t unit = 0; unit + step < units; unit += 2 * step) add_vector(parts + unit * 2 * n, parts + (unit + step) * 2 * n, 2 * n);
