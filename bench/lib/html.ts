@@ -46,12 +46,12 @@ function roofline(all: readonly Measured[], threads: number): string {
   // The slope enters the picture from below or from the left.
   const enters = roof === null ? leastX : Math.max(leastX, leastY / roof);
   const foot = roof === null ? [] : [line(x(enters), y(enters * roof), ridge, y(peak), { class: 'roof' })];
-  const roofs = [
-    line(Math.max(left, ridge), y(peak), width - right, y(peak), { class: 'roof' }),
-    ...foot,
-    text(width - right, y(peak) - 7, `multiply-adds alone: ${short(peak)} GFLOP/s`, { class: 'label', 'text-anchor': 'end' }),
-    ...(roof === null ? [] : [text(left + 8, top + 12, `slope: memory, ${short(roof)} GB/s`, { class: 'label' })]),
-  ];
+  const roofs = [line(Math.max(left, ridge), y(peak), width - right, y(peak), { class: 'roof' }), ...foot];
+  // In the corner above the slope, where no dot can be.
+  const labels = [
+    `flat: multiply-adds alone, ${short(peak)} GFLOP/s`,
+    ...(roof === null ? [] : [`slope: memory, ${short(roof)} GB/s`]),
+  ].map((label, i) => text(left + 8, top + 12 + 15 * i, label, { class: 'label' }));
   const dots = members.map((each) => {
     const share = shareOf(each);
     const tip = `${nameOf(each.one)}: ${short(speed(each))} GFLOP/s, ${time(each.ours.ms)}, ${percent(share?.share ?? null)} of the limit`;
@@ -65,7 +65,7 @@ function roofline(all: readonly Measured[], threads: number): string {
       transform: `rotate(-90 14 ${(top + height - bottom) / 2})`,
     }),
   ];
-  const svg = element('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img' }, [...grid, ...roofs, ...dots, ...axes].join(''));
+  const svg = element('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img' }, [...grid, ...roofs, ...dots, ...labels, ...axes].join(''));
   return `<figure><figcaption>${threads} thread${threads === 1 ? '' : 's'}</figcaption>${svg}${legend(members)}</figure>`;
 }
 
@@ -77,38 +77,45 @@ function legend(members: readonly Measured[]): string {
 
 const titleOf = (group: string): string => targets.find((each) => each.group === group)?.title ?? group;
 
+/** Peers further ahead or behind than this part of the scale of the bars are drawn at its edge: one that is a thousand times slower would leave no room for the others. */
+const beyond = 3;
+
 /** Ratios of one group: a bar for each row against the best peer, a tick for every other peer; the line at 1 is a draw. */
 function bars(members: readonly Measured[]): string {
   const compared = members.filter(({ peers }) => best(peers) !== null);
   if (compared.length === 0) return '';
-  const ratios = compared.flatMap(({ peers, ours }) => peers.map((peer) => peer.ms / ours.ms));
-  const [width, left, right, step, top] = [760, 300, 70, 20, 22];
-  const height = top + compared.length * step + 8;
-  const x = logScale(Math.min(0.5, ...ratios) * 0.9, Math.max(2, ...ratios) * 1.1, left, width - right);
+  const labels = compared.map(({ one, threads }) => `${one.case}  ·  ${threads} thr`);
+  const ratios = compared.map(({ peers, ours }) => (best(peers)?.ms ?? NaN) / ours.ms);
+  const every = compared.flatMap(({ peers, ours }) => peers.map((peer) => peer.ms / ours.ms));
+  const [width, right, step, top] = [760, 70, 20, 24];
+  const left = Math.min(420, Math.max(160, 20 + 6.2 * Math.max(...labels.map(({ length }) => length))));
+  const bottom = top + compared.length * step;
+  const most = Math.min(Math.max(...every) * 1.1, Math.max(8, beyond * Math.max(...ratios)));
+  const x = logScale(Math.min(0.5, ...every) * 0.9, Math.max(2, most), left, width - right);
+  const place = (ratio: number): number => Math.min(x(ratio), width - right);
   const grid = x.ticks.map(
     (tick) =>
-      line(x(tick), top - 4, x(tick), height - 6, { class: tick === 1 ? 'draw' : 'grid' }) +
-      text(x(tick), 12, compact(tick), { class: 'tick', 'text-anchor': 'middle' }),
+      line(x(tick), top - 4, x(tick), bottom + 2, { class: tick === 1 ? 'draw' : 'grid' }) +
+      text(x(tick), 14, `${compact(tick)}×`, { class: 'tick', 'text-anchor': 'middle' }),
   );
-  const rows = compared.map(({ one, ours, peers, threads }, i) => {
-    const [y, first] = [top + i * step, best(peers)];
-    const ratio = (first?.ms ?? NaN) / ours.ms;
+  const rows = compared.map(({ one, ours, peers }, i) => {
+    const [y, first, ratio] = [top + i * step, best(peers), ratios[i] ?? NaN];
     const [from, to] = [Math.min(x(1), x(ratio)), Math.max(x(1), x(ratio))];
     const bar = element(
       'rect',
       { x: from, y: y + 3, width: Math.max(1, to - from), height: step - 8, rx: 2, class: ratio >= 1 ? 'ahead' : 'behind' },
       title(`${nameOf(one)}: ${short(ratio)} times ${first?.name ?? ''}`),
     );
-    const others = peers.map((peer) =>
-      line(x(peer.ms / ours.ms), y + 2, x(peer.ms / ours.ms), y + step - 4, { class: 'peer' }).replace(
-        '/>',
-        `>${title(`${peer.name}: ${short(peer.ms / ours.ms)}`)}</line>`,
-      ),
-    );
-    const label = text(left - 10, y + step - 7, `${one.case}  ·  ${threads}`, { class: 'name', 'text-anchor': 'end' });
-    return label + bar + others.join('') + text(width - right + 8, y + step - 7, short(ratio), { class: 'value' });
+    const others = peers.map((peer) => {
+      const [at, tip] = [peer.ms / ours.ms, title(`${peer.name}: ${short(peer.ms / ours.ms)}`)];
+      if (at > most) return element('text', { x: width - right, y: y + step - 6, class: 'tick', 'text-anchor': 'middle' }, `›${tip}`);
+      return element('line', { x1: place(at), y1: y + 2, x2: place(at), y2: y + step - 4, class: 'peer' }, tip);
+    });
+    const label = text(left - 10, y + step - 7, labels[i] ?? '', { class: 'name', 'text-anchor': 'end' });
+    return label + bar + others.join('') + text(width - right + 12, y + step - 7, short(ratio), { class: 'value' });
   });
-  return element('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img' }, [...grid, ...rows].join(''));
+  const axis = text((left + width - right) / 2, bottom + 18, "peer's time over ours", { class: 'axis', 'text-anchor': 'middle' });
+  return element('svg', { viewBox: `0 0 ${width} ${bottom + 24}`, role: 'img' }, [...grid, ...rows, axis].join(''));
 }
 
 function groupSections(all: readonly Measured[]): string {
@@ -154,12 +161,12 @@ h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 19px; margin: 44px 0 8p
 figure { margin: 18px 0; padding: 14px 18px; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
 figcaption { font-weight: 600; margin-bottom: 8px; } figcaption small { font-weight: 400; color: var(--soft); margin-left: 8px; }
 svg { width: 100%; height: auto; display: block; } .grid { stroke: var(--line); } .draw { stroke: var(--soft); stroke-dasharray: 3 3; }
-.tick, .axis, .label { font-size: 11px; fill: var(--soft); } .name { font-size: 11.5px; fill: var(--ink); } .value { font-size: 11.5px; font-weight: 600; fill: var(--ink); }
+.tick, .axis, .label { font-size: 10px; fill: var(--soft); } .name { font-size: 10.5px; fill: var(--ink); } .value { font-size: 10.5px; font-weight: 600; fill: var(--ink); }
 .roof { stroke: var(--roof); stroke-width: 1.8; } .dot { stroke: var(--card); stroke-width: 1.2; } .peer { stroke: var(--ink); stroke-width: 1.4; opacity: .55; }
 .ahead { fill: var(--ahead); } .behind { fill: var(--behind); }
 .legend { font-size: 12.5px; color: var(--soft); } .legend span { margin-right: 16px; white-space: nowrap; } .legend i { display: inline-block; width: 10px; height: 10px; border-radius: 50%; margin-right: 6px; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: 13px; width: 100%; } th, td { text-align: right; padding: 4px 8px; border-bottom: 1px solid var(--line); white-space: nowrap; font-variant-numeric: tabular-nums; }
-th { color: var(--soft); font-weight: 500; } td:first-child, .left { text-align: left; } a { color: inherit; } .ok { color: var(--ahead); font-weight: 600; } .short { color: var(--behind); font-weight: 600; }`;
+th { color: var(--soft); font-weight: 500; } td:first-child, .left { text-align: left; } th { white-space: normal; } td.left { white-space: normal; } a { color: inherit; } .ok { color: var(--ahead); font-weight: 600; } .short { color: var(--behind); font-weight: 600; }`;
 
 /** The page for a run; `about` says on which machine. */
 export function page(all: readonly Measured[], about: string): string {
@@ -172,7 +179,7 @@ export function page(all: readonly Measured[], about: string): string {
 <p>Each row was computed by chainrule and by every peer, the results compared, and the times taken in turns. A ratio is the peer's time over ours: above 1, chainrule is faster.</p>
 <h2>By group</h2><div class="scroll">${summaryTable(all)}</div>
 ${plots === '' ? '' : `<h2>How close to the machine's limit</h2><p>A dot is a row; the line is what the machine can do, measured in the same run.</p>${plots}`}
-<h2>Against the peers</h2><p>Bars: ratio to the best peer, row and number of threads at the left. Ticks: all peers.</p>${groupSections(all)}
+<h2>Against the peers</h2><p>Bars: ratio to the best peer, row and number of threads at the left. Ticks: all peers; › one that is further right. Names show under the pointer.</p>${groupSections(all)}
 <h2>Every row</h2><div class="scroll">${allRows(all)}</div>
 </body></html>
 `;

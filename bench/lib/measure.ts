@@ -173,7 +173,7 @@ export class Bench {
     engine.pin();
     const fastest = Math.min(...before.map((each) => each.usual));
     const usual = isLong(ms) && ms > 10 * fastest ? ms : await engine.sample(Math.max(1, Math.ceil(sample / ms)), ms);
-    const most = usual > 10 * fastest ? 1 : usual > Math.max(100, 4 * fastest) ? 3 : rounds;
+    const most = usual > 10 * fastest ? 1 : usual > Math.min(300, Math.max(100, 4 * fastest)) ? 3 : rounds;
     const calls = Math.max(1, Math.ceil(sample / usual));
     return { engine, error, calls, samples: most === 1 && threads === 1 ? [usual] : [], usual, most, replaced: null };
   }
