@@ -68,7 +68,7 @@ void Executor::start() {
 }
 
 Item Executor::next() {
-  spin_until([&] { return queued_words_.load(std::memory_order_acquire) > 0; });
+  spin_until([&] { return queued_words_.load(std::memory_order_acquire) > 0; }, kExecutorSpin);
   std::unique_lock lock(mutex_);
   not_empty_.wait(lock, [&] { return !queue_.empty(); });
   Item item = std::move(queue_.front());

@@ -22,6 +22,7 @@ void name_thread(const char* name) {
 
 ThreadPool::ThreadPool(int threads) {
   for (int i = 0; i < threads; ++i) scratch_.push_back(std::make_unique<Scratch>());
+  shares_ = std::make_unique<Share[]>(scratch_.size());
   workers_.reserve(scratch_.size());
   try {
     for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
@@ -41,7 +42,7 @@ void ThreadPool::work(int worker) {
   name_thread("chainrule-pool");
   uint32_t seen = 0;
   for (;;) {
-    if (!spin_until([&] { return generation_.load(std::memory_order_acquire) != seen; })) generation_.wait(seen);
+    if (!spin_until([&] { return generation_.load(std::memory_order_acquire) != seen; }, kWorkerSpin)) generation_.wait(seen);
     if (stop_.load()) return;
     seen = generation_.load(std::memory_order_acquire);
     if (!enter()) continue;
@@ -63,20 +64,40 @@ void ThreadPool::leave() {
   if (gate_.fetch_sub(1, std::memory_order_acq_rel) == 1) gate_.notify_one();
 }
 
-void ThreadPool::take_units(int worker) {
-  for (;;) {
-    const int64_t unit = job_.next.fetch_add(1, std::memory_order_relaxed);
-    if (unit >= job_.units) return;
-    try {
-      job_.body(job_.data, unit, worker);
-    } catch (...) {
-      const std::lock_guard lock(error_mutex_);
-      if (!error_ || unit < error_unit_) {
-        error_ = std::current_exception();
-        error_unit_ = unit;
+/// A unit that nobody has begun, or -1: the worker's own from the front, then the others' from the back. So a worker has the same units in
+/// each command of the same size: what it wrote in one is in its cache in the next.
+int64_t ThreadPool::next_unit(int worker) {
+  constexpr uint64_t kOne = uint64_t{1} << 32;
+  const int shares = job_.shares;
+  for (int i = 0; i < shares; ++i) {
+    std::atomic<uint64_t>& range = shares_[static_cast<size_t>((worker + i) % shares)].range;
+    const bool own = i == 0 && worker < shares;
+    uint64_t left = range.load(std::memory_order_relaxed);
+    for (;;) {
+      const uint64_t begin = left / kOne, end = left % kOne;
+      if (begin >= end) break;
+      if (range.compare_exchange_weak(left, own ? left + kOne : left - 1, std::memory_order_relaxed)) {
+        return static_cast<int64_t>(own ? begin : end - 1);
       }
     }
   }
+  return -1;
+}
+
+void ThreadPool::run_unit(int64_t unit, int worker) {
+  try {
+    job_.body(job_.data, unit, worker);
+  } catch (...) {
+    const std::lock_guard lock(error_mutex_);
+    if (!error_ || unit < error_unit_) {
+      error_ = std::current_exception();
+      error_unit_ = unit;
+    }
+  }
+}
+
+void ThreadPool::take_units(int worker) {
+  for (int64_t unit = next_unit(worker); unit >= 0; unit = next_unit(worker)) run_unit(job_.first + unit, worker);
 }
 
 /// Wakes as many parked workers as there is work for.
@@ -85,26 +106,40 @@ void ThreadPool::wake(int64_t wanted) {
   for (int64_t i = 0; i < wanted; ++i) generation_.notify_one();
 }
 
+void ThreadPool::open_job(int64_t first, int64_t units, UnitFn body, void* data) {
+  const int64_t shares = std::min<int64_t>(units, size());
+  job_ = {first, static_cast<int>(shares), body, data};
+  for (int64_t i = 0; i < shares; ++i) {
+    const auto begin = static_cast<uint64_t>(units * i / shares), end = static_cast<uint64_t>(units * (i + 1) / shares);
+    shares_[static_cast<size_t>(i)].range.store(begin << 32 | end, std::memory_order_relaxed);
+  }
+  gate_.store(kOpen, std::memory_order_release);
+  generation_.fetch_add(1, std::memory_order_release);
+  wake(units - 1);
+}
+
+/// Waits until every worker has left the job; nobody enters it any more.
+void ThreadPool::join_job() {
+  uint32_t inside = gate_.fetch_and(~kOpen, std::memory_order_acq_rel) & ~kOpen;
+  while (inside != 0) {
+    if (spin_until([&] { return gate_.load(std::memory_order_acquire) == 0; })) break;
+    gate_.wait(inside);
+    inside = gate_.load(std::memory_order_acquire);
+  }
+}
+
 void ThreadPool::run(int64_t units, UnitFn body, void* data) {
   if (units <= 0) return;
   if (workers_.empty() || units == 1) {
     for (int64_t unit = 0; unit < units; ++unit) body(data, unit, 0);
     return;
   }
-  job_.units = units;
-  job_.body = body;
-  job_.data = data;
-  job_.next.store(0, std::memory_order_relaxed);
+  constexpr int64_t kMost = int64_t{1} << 31;  // of one job: two numbers of a range share a word
   error_ = nullptr;
-  gate_.store(kOpen, std::memory_order_release);
-  generation_.fetch_add(1, std::memory_order_release);
-  wake(units - 1);
-  take_units(0);
-  uint32_t inside = gate_.fetch_and(~kOpen, std::memory_order_acq_rel) & ~kOpen;
-  while (inside != 0) {
-    if (spin_until([&] { return gate_.load(std::memory_order_acquire) == 0; })) break;
-    gate_.wait(inside);
-    inside = gate_.load(std::memory_order_acquire);
+  for (int64_t first = 0; first < units; first += kMost) {
+    open_job(first, std::min(units - first, kMost), body, data);
+    take_units(0);
+    join_job();
   }
   if (error_) std::rethrow_exception(error_);
 }

@@ -30,8 +30,17 @@ class ThreadPool {
   Scratch& scratch(int worker) { return *scratch_[static_cast<size_t>(worker)]; }
 
  private:
+  /// The units of one worker that nobody has begun: first number (upper half) and end, in one word for owner and thieves.
+  struct alignas(128) Share {
+    std::atomic<uint64_t> range{0};
+  };
+
   void work(int worker);
   void take_units(int worker);
+  void run_unit(int64_t unit, int worker);
+  int64_t next_unit(int worker);
+  void open_job(int64_t first, int64_t units, UnitFn body, void* data);
+  void join_job();
   bool enter();
   void leave();
   void wake(int64_t wanted);
@@ -40,12 +49,13 @@ class ThreadPool {
 
   // Everything the workers poll sits on cache lines of its own.
   struct alignas(128) Job {
-    std::atomic<int64_t> next{0};
-    int64_t units = 0;
+    int64_t first = 0;
+    int shares = 0;
     UnitFn body = nullptr;
     void* data = nullptr;
   };
   Job job_;
+  std::unique_ptr<Share[]> shares_;
   alignas(128) std::atomic<uint32_t> generation_{0};  // bumped to start a job; what parked workers wait on
   alignas(128) std::atomic<uint32_t> gate_{0};        // kOpen while a job takes helpers, plus the number of workers inside
   std::atomic<bool> stop_{false};
