@@ -88,6 +88,44 @@ test.each(['f32', 'f64'] as const)('matmul in %s equals plain loops for many sli
   }
 });
 
+test.each(['f32', 'f64'] as const)('matmul in %s equals plain loops for few columns or few rows, around strips and blocks', (dtype) => {
+  const draw = new Integers(9);
+  for (const long of [3, 4, 7, 8, 9, 15, 16, 17, 33, 47]) {
+    for (let few = 2; few <= 14; few++) {
+      for (const k of [15, 16, 31, 32, 33, 35, 37, few === 10 ? 961 : 70]) {
+        expect(compare(draw, long, few, k, dtype)).toBe('');
+        expect(compare(draw, few, long, k, dtype)).toBe('');
+      }
+    }
+  }
+  for (const count of [1, 3]) {
+    engine.setThreads(count);
+    for (let i = 0; i < 6; i++) expect(compare(draw, draw.next(60, 300), draw.next(2, 12), draw.next(250, 500), dtype)).toBe('');
+  }
+});
+
+test.each(['f32', 'f64'] as const)('matmul in %s equals plain loops around what is multiplied in place, for 1 and 3 threads', (dtype) => {
+  const draw = new Integers(10);
+  for (const count of [1, 3]) {
+    engine.setThreads(count);
+    for (const [m, n, k] of [
+      [64, 64, 64],
+      [63, 65, 66],
+      [128, 128, 128],
+      [129, 128, 128],
+      [128, 127, 127],
+      [13, 97, 129],
+      [96, 48, 128],
+      [40, 20, 480],
+      [40, 32, 481],
+      [24, 1024, 60],
+      [12, 1024, 60],
+    ] as const) {
+      for (let i = 0; i < 4; i++) expect(compare(draw, m, n, k, dtype)).toBe('');
+    }
+  }
+});
+
 test.each(['f32', 'f64'] as const)('a matrix times a vector in %s equals plain loops, either way round', (dtype) => {
   const draw = new Integers(6);
   for (let i = 0; i < 200; i++) {
@@ -162,7 +200,8 @@ test('batched products with broadcasting equal plain loops', () => {
 test('linear equals plain loops', () => {
   const draw = new Integers(4);
   for (let i = 0; i < 200; i++) {
-    const [m, n, k] = [i % 5 === 0 ? 1 : draw.next(1, 70), draw.next(1, 70), draw.next(0, i % 20 === 0 ? 900 : 50)];
+    const n = i % 7 === 0 ? draw.next(2, 13) : draw.next(1, 70);
+    const [m, k] = [i % 5 === 0 ? 1 : i % 11 === 0 ? draw.next(2, 13) : draw.next(1, 70), draw.next(0, i % 20 === 0 ? 900 : 50)];
     const [x, w, b] = [draw.array(m * k), draw.array(n * k), draw.array(n)];
     const y = scope(() =>
       linear(

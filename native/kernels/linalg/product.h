@@ -3,7 +3,8 @@
 #include "core/error.h"
 #include "core/view.h"
 #include "kernels/linalg/gemm/cut.h"
-#include "kernels/linalg/gemm/pack.h"
+#include "kernels/linalg/gemm/narrow.h"
+#include "kernels/linalg/gemm/near.h"
 #include "kernels/linalg/gemv.h"
 #include "simd/parallel.h"
 
@@ -239,6 +240,38 @@ CR_INLINE void for_rectangles(Context& ctx, const Product<T>& p, Body body) {
   });
 }
 
+/// The product as matrices of its first batch.
+template <class T>
+CR_INLINE StridedA<T> left_of(const Product<T>& p) {
+  return {p.a, p.a_row, p.a_k};
+}
+template <class T>
+CR_INLINE StridedB<T> right_of(const Product<T>& p) {
+  return {p.b, p.b_k, p.b_col};
+}
+template <class T>
+CR_INLINE StridedC<T> result_of(const Product<T>& p) {
+  return {p.c, p.c_row, p.c_col, p.bias, p.bias_row, p.bias_col};
+}
+
+/// Narrow or small products without batch; false for all others.
+template <class T>
+CR_INLINE bool run_small_product(Context& ctx, const Product<T>& p) {
+  if (p.batch_rank > 0) return false;
+  if (is_narrow(p.m, p.n, p.k, left_of(p))) {
+    multiply_narrow(ctx, p.m, p.n, p.k, left_of(p), right_of(p), result_of(p));
+    return true;
+  }
+  const Product<T> q = exchanged(p);
+  if (is_narrow(q.m, q.n, q.k, left_of(q))) {
+    multiply_narrow(ctx, q.m, q.n, q.k, left_of(q), right_of(q), result_of(q));
+    return true;
+  }
+  if (!is_near(p.m, p.n, p.k, left_of(p), right_of(p), result_of(p))) return false;
+  multiply_near(ctx, p.m, p.n, p.k, left_of(p), right_of(p), result_of(p));
+  return true;
+}
+
 template <class T>
 void run_product(Context& ctx, Product<T> p) {
   if (is_vector_product(p)) {
@@ -249,6 +282,7 @@ void run_product(Context& ctx, Product<T> p) {
     return;
   }
   fold_batch_into_rows(p);
+  if (run_small_product(ctx, p)) return;
   exchange_when_faster(p);
   const bool single = is_single_block<T>(p.m, p.n, p.k);
   for_rectangles(ctx, p, [&](const Rect& rect, const Place<T>& at, int worker, Setting setting) {

@@ -1,0 +1,67 @@
+#pragma once
+// Products that L2 holds, single blocks of k: tiles read both factors where they lie, and nothing is asked for, estimated or packed but a
+// last panel that does not fill its vectors. Sums are those of multiply_block.
+#include "kernels/linalg/gemm/cut.h"
+#include "kernels/linalg/gemm/pack.h"
+#include "simd/parallel.h"
+
+namespace chainrule::CR_ISA {
+
+inline constexpr int64_t kNearWork = int64_t{1} << 21;  // multiply-adds: 128 x 128 x 128
+inline constexpr int64_t kNearUnit = int64_t{1} << 17;  // about 2.5 us, some times the price of a fork
+inline constexpr int64_t kNearColumns = 128;            // of a transposed A: so many cache lines of a sliver stay in L1
+
+template <class T>
+CR_INLINE bool is_near(int64_t m, int64_t n, int64_t k, const StridedA<T>& a, const StridedB<T>& b, const StridedC<T>& c) {
+  if (k == 0 || k > kMaxBlockK || m * n * k > kNearWork || b.col != 1 || c.col != 1) return false;
+  if (collide<T>(b.row) && m > kTileRows) return false;
+  return a.col == 1 ? !collide<T>(a.row) : a.row == 1 && k <= kNearColumns && !collide<T>(a.col);
+}
+
+/// C[rect] = A B; scratch has kPanelSize<T> + kTileSize<T> elements.
+template <class T>
+CR_INLINE void multiply_rect(const Rect& rect, int64_t k, const StridedA<T>& a, const StridedB<T>& b, const StridedC<T>& c, T* scratch) {
+  const int64_t slivers = ceil_div(rect.rows, kTileRows), height = rect.rows / slivers, taller = rect.rows % slivers;
+  const int64_t end = rect.col + rect.cols;
+  T* tile = scratch + kPanelSize<T>;
+  TileArgs<T> args;
+  args.k = k;
+  args.a_row = a.row;
+  args.a_k = a.col;
+  args.accumulate = false;
+  for (int64_t j = rect.col; j < end; j += kTileCols<T>) {
+    const int64_t width = min_of(kTileCols<T>, end - j), vecs = ceil_div(width, kLanes<T>);
+    const bool whole = width % kLanes<T> == 0;
+    const Panel<T> panel = whole ? Panel<T>{b.data + j, b.row} : b.pack(scratch, 0, k, j, width);
+    args.b = panel.b;
+    args.b_k = panel.k;
+    args.c_row = whole ? c.row : kTileCols<T>;
+    for (int64_t s = 0, i = rect.row; s < slivers; ++s) {
+      const int64_t rows = s < taller ? height + 1 : height;
+      args.a = a.data + i * a.row;
+      args.c = whole ? c.data + i * c.row + j : tile;
+      multiply_tile(rows, vecs, args);
+      if (c.bias != nullptr) c.finish(args.c, args.c_row, i, j, rows, width);
+      if (!whole) c.write(tile, i, j, rows, width);
+      i += rows;
+    }
+  }
+}
+
+template <class T>
+CR_INLINE void multiply_near(Context& ctx, int64_t m, int64_t n, int64_t k, const StridedA<T>& a, const StridedB<T>& b,
+                             const StridedC<T>& c) {
+  constexpr int64_t room = kPanelSize<T> + kTileSize<T>;
+  const int64_t want = m * n * k / kNearUnit;
+  if (want <= 1 || worker_count(ctx) == 1) return multiply_rect(Rect{0, m, 0, n}, k, a, b, c, worker_scratch<T>(ctx, 0, room));
+  const int64_t panels = ceil_div(n, kTileCols<T>), col_parts = min_of(want, panels);
+  const int64_t row_parts = min_of(ceil_div(min_of(want, 8), col_parts), ceil_div(m, kTileRows));
+  parallel_units(ctx, row_parts * col_parts, [&](int64_t unit, int worker) {
+    const int64_t row = unit / col_parts, col = unit % col_parts;
+    const int64_t top = row * m / row_parts, left = col * panels / col_parts * kTileCols<T>;
+    const int64_t bottom = (row + 1) * m / row_parts, right = min_of(n, (col + 1) * panels / col_parts * kTileCols<T>);
+    multiply_rect(Rect{top, bottom - top, left, right - left}, k, a, b, c, worker_scratch<T>(ctx, worker, room));
+  });
+}
+
+}  // namespace chainrule::CR_ISA
