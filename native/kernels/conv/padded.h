@@ -7,6 +7,7 @@
 // pixels read neighbouring elements for any stride.
 #include "kernels/conv/geometry.h"
 #include "kernels/linalg/gemm/pack.h"
+#include "simd/shuffle.h"
 #include "simd/transpose.h"
 
 namespace chainrule::CR_ISA {
@@ -48,6 +49,7 @@ template <class T>
 CR_INLINE void copy_halves(const T* from, int64_t count, T* to) {
   constexpr int64_t quad = 16 / static_cast<int64_t>(sizeof(T));
   int64_t i = 0;
+  for (; i + kLanes<T> < count; i += kLanes<T>) store(to + i, evens(load(from + 2 * i), load(from + 2 * i + kLanes<T>)));
   for (; i + quad < count; i += quad) {  // one element is left for later, so that the second load stays inside
     Quad<T> low, high, even;
     std::memcpy(&low, from + 2 * i, 16);

@@ -7,7 +7,8 @@
 
 namespace chainrule::CR_ISA {
 
-/// A tile like TileArgs', of whole panels, for rows of A that are packed side by side: a[k][Rows].
+/// A tile like TileArgs', of whole panels, for rows of A that are packed side by side: a[k][Rows]. Row k of B is at b + k b_k, or at
+/// b + offset[k].
 template <class T>
 struct PointTile {
   int64_t k;
@@ -17,18 +18,21 @@ struct PointTile {
   T* c;
   int64_t c_row;
   bool accumulate;
-  bool streamed;  // C is sent past the caches
-  const T* bias;  // added at the end; or nullptr
+  bool streamed;   // C is sent past the caches
+  const T* asked;  // otherwise: where lines are asked for to be written, as far apart as C's
+  const T* bias;   // added at the end; or nullptr
   int64_t bias_row;
   const T* ahead;  // rows that are asked for
   int64_t ahead_k, ahead_rows;
+  const int64_t* offset = nullptr;
 };
 
 /// rows <= kTileRows.
 void multiply_points(int64_t rows, const PointTile<float>& tile);
 void multiply_points(int64_t rows, const PointTile<double>& tile);
 
-inline constexpr int64_t kSliverElements = 1 << 16;  // in a unit of packing
+inline constexpr int64_t kStreamedPlanes = int64_t{16} << 20;  // bytes of a result that are not in the caches any more when they are read
+inline constexpr int64_t kSliverElements = 1 << 16;            // in a unit of packing
 
 /// Element (i, k) of group g is data[g group + i row + k col]; bias[i bias_stride], unless it is nullptr, is added to row i of the product.
 template <class T>
@@ -96,6 +100,7 @@ CR_INLINE void multiply_panel(const PointProduct<T>& p, int64_t col, int64_t wid
     }
     const int64_t ask = s * slab.count / p.rows.slivers, ask_end = (s + 1) * slab.count / p.rows.slivers;
     multiply_points(height, PointTile<T>{slab.count, a, panel.b, panel.k, p.y.data + i * p.y.row + col, p.y.row, !slab.first, p.streamed,
+                                         p.y.data + i * p.y.row + col,
                                          slab.last && p.y.bias != nullptr ? p.y.bias + i * p.y.bias_row : nullptr, p.y.bias_row,
                                          p.x.data + (slab.begin + ask) * p.x.row + col + kTileCols<T>, p.x.row, next ? ask_end - ask : 0});
   }

@@ -8,8 +8,7 @@ namespace chainrule::CR_ISA {
 // A panel of columns goes past all rows of the weight before the next one begins: the panel is read where it lies, in the planes, and
 // stays in L1 or L2; the weight, packed once, comes from L2.
 
-inline constexpr int64_t kPointUnits = 32;                     // wanted
-inline constexpr int64_t kStreamedPlanes = int64_t{16} << 20;  // bytes of a result that are not in the caches any more when they are read
+inline constexpr int64_t kPointUnits = 32;  // wanted
 
 template <class T>
 CR_INLINE void multiply_planes(Context& ctx, const ConvShape& s, const PointwiseWeight<T>& w, int64_t rows, int64_t k,
