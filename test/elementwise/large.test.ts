@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { add, engine, exp, fromArray, mul, narrow, neg, scope, transpose } from '../../src/index.js';
+import { add, engine, exp, fromArray, mul, narrow, neg, scope, slice, transpose } from '../../src/index.js';
 
 /** Results of 16 MB and more bypass the caches: rows of 1003 floats begin anywhere in the pieces that are sent to memory. */
 const [rows, columns] = [4300, 1003];
@@ -53,6 +53,21 @@ describe('large results', () => {
       const large = exp(angles).dataSync();
       const small = exp(narrow(angles, 0, 0, 10)).dataSync();
       expect(firstDifference(small, (i) => Number(large[i]))).toBe(-1);
+    });
+  });
+
+  it('of every second column of two operands', () => {
+    const [height, width] = [2 * rows + 3, columns];
+    const [a, b] = [ramp(height * width, 7919), ramp(height * width, 104_729)];
+    const half = (width + 1) / 2;
+    const second = (all: Float32Array, i: number): number => all[Math.floor(i / half) * width + 2 * (i % half)] ?? 0;
+    scope(() => {
+      const [ta, tb] = [a, b].map((all) => slice(fromArray(all, [height, width]), [null, [0, null, 2]]));
+      if (ta === undefined || tb === undefined) throw new Error('unreachable');
+      expect(firstDifference(add(ta, tb).dataSync(), (i) => second(a, i) + second(b, i))).toBe(-1);
+      const [small, other] = [ta, tb].map((t) => narrow(t, 0, 5, 9));
+      if (small === undefined || other === undefined) throw new Error('unreachable');
+      expect(firstDifference(add(small, other).dataSync(), (i) => second(a, i + 5 * half) + second(b, i + 5 * half))).toBe(-1);
     });
   });
 

@@ -1,4 +1,5 @@
 #include "kernels/elementwise/map.h"
+#include "simd/truncate.h"
 
 namespace chainrule::CR_ISA {
 
@@ -28,6 +29,7 @@ inline constexpr bool kFloating = static_cast<T>(0.5) != 0;
 /// truncate() in every lane.
 template <class To, class From, int Lanes>
 CR_INLINE Part<To, Lanes> truncate_lanes(Part<From, Lanes> x) {
+  if constexpr (sizeof(To) == 4 && sizeof(From) == 4) return truncate_saturated(x);
   constexpr int kDigits = sizeof(From) == 4 ? 24 : 53;
   constexpr bool kSigned = static_cast<To>(-1) < 0;
   constexpr int kBits = 8 * sizeof(To) - (kSigned ? 1 : 0);

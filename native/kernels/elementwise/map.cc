@@ -8,6 +8,7 @@ namespace {
 
 constexpr int64_t kShortRun = 64;      // elements; shorter runs of the innermost dimension are collected in tiles across rows
 constexpr int64_t kWideTile = 2048;    // elements of short rows that are taken together when an operand is repeated for each of them
+constexpr int64_t kPairTile = 64;      // elements of two strided operands: few, so that the next ones are read while these are stored
 constexpr int64_t kBlockRows = 16;     // blocks of an operand that is contiguous along another axis: a line of cache each way ...
 constexpr int64_t kBlockColumns = 32;  // ... of which as many make a tile
 static_assert(kBlockRows * kBlockColumns == kTile);
@@ -85,6 +86,23 @@ void copy_tile(const Map<N>& map, int n, Cursor<N> cursor, char* tile, int64_t c
 /// How a row sees an input: where it lies, one element spread over a tile, or packed in a tile.
 enum class Source : uint8_t { direct, repeated, packed };
 
+/// Whether the first two inputs are every second element of something, of the same size.
+template <int N>
+bool has_even_pair(const Map<N>& map) {
+  if constexpr (N < 3) return false;
+  const int64_t step = 2 * map.size[1];
+  return map.size[1] == map.size[2] && map.steps[1][map.last] == step && map.steps[2][map.last] == step;
+}
+template <int N>
+CR_INLINE void pack_pair(const Map<N>& map, const Cursor<N>& cursor, Tiles<N>& tiles, int64_t count) {
+  with_width(map.size[1], [&](auto width) {
+    using T = decltype(width);
+    const auto tile = [&](int n) { return reinterpret_cast<T*>(tiles.bytes[n]); };
+    const auto from = [&](int n) { return reinterpret_cast<const T*>(cursor.at[n]); };
+    pack_two_evens(tile(1), from(1), tile(2), from(2), count);
+  });
+}
+
 /// Rows of an innermost dimension along which the result is contiguous.
 template <int N>
 void map_runs(const Map<N>& map, bool streamed, int64_t begin, int64_t end) {
@@ -98,19 +116,22 @@ void map_runs(const Map<N>& map, bool streamed, int64_t begin, int64_t end) {
     source[n] = step == map.size[n] ? Source::direct : step == 0 ? Source::repeated : Source::packed;
     if (source[n] != Source::direct && most > kTile) most = kTile;
   }
+  const bool pair = has_even_pair(map);
+  if (pair && streamed && most > kPairTile) most = kPairTile;
   Cursor<N> cursor = cursor_at(map, begin);
   while (begin < end) {
     int64_t count = map.shape[map.last] - cursor.index[map.last];
     count = count < end - begin ? count : end - begin;
     count = count < most ? count : most;
     // A line that is stored in two parts would be fetched from memory: pieces of a row end where a line of the cache does.
-    if (streamed && count == kTile) {
+    if (streamed && count == most && most <= kTile) {
       count -= static_cast<int64_t>(reinterpret_cast<uintptr_t>(cursor.at[0] + count * map.size[0]) % kCacheLine) / map.size[0];
     }
+    if (pair) pack_pair(map, cursor, tiles, count);
     const void* inputs[N];
     for (int n = 1; n < N; ++n) {
       inputs[n - 1] = source[n] == Source::direct ? cursor.at[n] : tiles.bytes[n];
-      if (source[n] == Source::packed) copy_tile<false>(map, n, cursor, tiles.bytes[n], count);
+      if (source[n] == Source::packed && !(pair && n < 3)) copy_tile<false>(map, n, cursor, tiles.bytes[n], count);
       if (source[n] != Source::repeated || (filled[n] == cursor.at[n] && width[n] >= count)) continue;
       with_width(map.size[n], [&](auto w) {
         using T = decltype(w);
@@ -126,15 +147,20 @@ void map_runs(const Map<N>& map, bool streamed, int64_t begin, int64_t end) {
   if (streamed) stream_fence();
 }
 
-/// Whether the two innermost dimensions are one run of every operand but those that repeat a row for all rows or a number along each.
+/// Whether the two innermost dimensions are one run of operand n.
 template <int N>
-bool has_wide_rows(const Map<N>& map) {
-  if (map.last == 0 || map.shape[map.last] > kWideTile / 4) return false;
-  for (int n = 0; n < N; ++n) {
-    const int64_t inner = map.steps[n][map.last], outer = map.steps[n][map.last - 1];
-    const bool whole = inner == map.size[n] && outer == map.shape[map.last] * inner;
-    const bool repeats = inner == 0 || (inner == map.size[n] && outer == 0);
-    if (!whole && (n == 0 || !repeats)) return false;
+bool is_whole(const Map<N>& map, int n) {
+  const int64_t inner = map.steps[n][map.last];
+  return inner == map.size[n] && map.steps[n][map.last - 1] == map.shape[map.last] * inner;
+}
+/// Whether they are of every operand but those that repeat a row for all rows or a number along each.
+template <int N>
+bool has_whole_rows(const Map<N>& map) {
+  if (map.last == 0 || !is_whole(map, 0)) return false;
+  for (int n = 1; n < N; ++n) {
+    const int64_t inner = map.steps[n][map.last];
+    const bool repeats = inner == 0 || (inner == map.size[n] && map.steps[n][map.last - 1] == 0);
+    if (!is_whole(map, n) && !repeats) return false;
   }
   return true;
 }
@@ -329,14 +355,13 @@ void map_operands(Context& ctx, const Args& args, const TensorView* const (&view
     return parallel_range(ctx, blocks, kGrainElements / kTile / 2,
                           [&](int64_t begin, int64_t end) { map_blocks(map, axis, large, begin, end); });
   }
-  if (has_wide_rows(map)) {
-    const bool streamed = is_streamable(map, elements);
+  const bool streamed = is_streamable(map, elements);
+  if (has_whole_rows(map) && map.shape[map.last] <= kWideTile / 4) {
     const int64_t width = map.shape[map.last], units = (elements + kGrainElements - 1) / kGrainElements, rows = elements / width;
     return parallel_range(ctx, rows, units > 0 ? (rows + units - 1) / units : 1,
                           [&](int64_t begin, int64_t end) { map_wide(map, streamed, begin, end); });
   }
   if (has_long_runs(map)) {
-    const bool streamed = is_streamable(map, elements);
     return parallel_even(ctx, elements, kGrainElements, [&](int64_t begin, int64_t end) { map_runs(map, streamed, begin, end); });
   }
   parallel_even(ctx, elements, kGrainElements, [&](int64_t begin, int64_t end) { map_tiles(map, begin, end); });

@@ -50,6 +50,20 @@ CR_INLINE void pack_run(T* to, const T* from, int64_t stride, int64_t n) {
   for (int64_t i = 0; i < n; ++i) to[i] = from[i * stride];
 }
 
+/// to_a[i] = a[2 i] and to_b[i] = b[2 i], in turns: with two streams on their way, memory is waited for once and not twice.
+template <class T>
+CR_INLINE void pack_two_evens(T* to_a, const T* a, T* to_b, const T* b, int64_t n) {
+  int64_t i = 0;
+  for (; i + kLanes<T> < n; i += kLanes<T>) {
+    store(to_a + i, evens(load(a + 2 * i), load(a + 2 * i + kLanes<T>)));
+    store(to_b + i, evens(load(b + 2 * i), load(b + 2 * i + kLanes<T>)));
+  }
+  for (; i < n; ++i) {
+    to_a[i] = a[2 * i];
+    to_b[i] = b[2 * i];
+  }
+}
+
 /// to[i * stride] = from[i].
 template <class T>
 CR_INLINE void unpack_run(T* to, int64_t stride, const T* from, int64_t n) {
