@@ -184,17 +184,19 @@ function visit(node: Node, g: readonly (Tensor | null)[], leads: Order['leads'],
   const results = scope(() => {
     const handles = saved.map((one) => unpack(one, rule.name));
     const thunks = pull(g, handles, node.attrs, node.specs, node.outSpecs);
-    return parents.map((parent, i) => {
+    const found = new Array<Tensor | null>(parents.length);
+    for (let i = 0; i < parents.length; i++) {
       const thunk = thunks[i] ?? null;
-      if (thunk === null || !leads(parent)) return null;
-      const spec = node.specs[i] as { shape: readonly number[] };
-      return shareGradient(sumTo(checkedGradient(rule.name, thunk(), spec.shape), spec.shape));
-    });
+      const { shape } = node.specs[i] as { shape: readonly number[] };
+      found[i] =
+        thunk === null || !leads(parents[i] ?? null) ? null : shareGradient(sumTo(checkedGradient(rule.name, thunk(), shape), shape));
+    }
+    return found;
   }, `the gradient of ${rule.name}`);
-  parents.forEach((parent, i) => {
-    const result = results[i] ?? null;
+  for (let i = 0; i < parents.length; i++) {
+    const [parent, result] = [parents[i] ?? null, results[i] ?? null];
     if (parent !== null && result !== null) cotangents.give(parent, node.parentIndex[i] as number, result);
-  });
+  }
 }
 
 /** A rule's result must broadcast-reduce to the input's shape: trailing axes equal, or 1 in the input. */

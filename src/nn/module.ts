@@ -68,7 +68,9 @@ export abstract class Module {
 
   /** The state dict's name of a property: `runningMean` -> `running_mean`, as PyTorch writes it. */
   protected stateKey(property: string): string {
-    return /^[a-z]/.test(property) ? property.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) : property;
+    let key = stateKeys.get(property);
+    if (key === undefined) stateKeys.set(property, (key = snakeCase(property)));
+    return key;
   }
 
   /** Makes `this[name]` a tensor that belongs to the module but is not trained. `persistent`: whether it is part of the state dict. Returns it. */
@@ -261,6 +263,13 @@ export abstract class Module {
       else if (Array.isArray(value)) for (const [i, item] of value.entries()) if (isParameter(item)) value[i] = replace(item);
     }
   }
+}
+
+/** State keys by property: zeroGrad() asks for all of them at every step. */
+const stateKeys = new Map<string, string>();
+
+function snakeCase(property: string): string {
+  return /^[a-z]/.test(property) ? property.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) : property;
 }
 
 function join(path: string, key: string): string {

@@ -56,7 +56,7 @@ export class Node {
   /** Number of the last search through the graph that came by. */
   seenBy = 0;
   /** null once a backward pass consumed it. */
-  saved: SavedTensor[] | null = null;
+  saved: readonly SavedTensor[] | null = null;
 
   constructor(
     rule: Rule,

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { dataArray, isFloating, isHalf, itemSize, type DataArray, type DType, type RawArray } from '../core/dtype.js';
-import { contiguousStrides, formatShape, sizeOf, type Shape } from '../core/shape.js';
+import { contiguousStrides, formatShape, sizeOf, type Shape, type Spec } from '../core/shape.js';
 import { DTypeError, GradError, ShapeError } from '../errors.js';
 import { checkLive, Handle } from '../runtime/handle.js';
 import { kernel } from '../runtime/kernel.js';
@@ -31,6 +31,8 @@ export class Tensor extends Handle {
   leaf: Tensor | null = null;
   /** For a leaf: number of the last search through the graph that came by. */
   seenBy = 0;
+  /** Internal: its shape and dtype as nodes remember them, once one does. */
+  spec: Spec | null = null;
   private needsGrad = false;
   private gradient: Tensor | null = null;
 
