@@ -32,6 +32,18 @@ export function at(x: Nd, index: readonly number[]): number {
   return value;
 }
 
+/** An element of x for each element of a new shape. */
+export function pick(x: Nd, shape: readonly number[], where: (index: readonly number[]) => readonly number[]): Nd {
+  return build(shape, (index) => at(x, where(index)));
+}
+
+/** A list with another number at position i. */
+export const withAt = (list: readonly number[], i: number, v: number): number[] => list.map((n, d) => (d === i ? v : n));
+/** A list without position i. */
+export const drop = (list: readonly number[], i: number): number[] => list.filter((_, d) => d !== i);
+/** A list with one more number, before position i. */
+export const insert = (list: readonly number[], i: number, v: number): number[] => [...list.slice(0, i), v, ...list.slice(i)];
+
 /** f on every element. */
 export function map(x: Nd, f: (v: number) => number): Nd {
   return { shape: x.shape, data: x.data.map((v) => f(v)) };

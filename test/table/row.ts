@@ -65,3 +65,15 @@ export interface Reject {
 export function row<A = undefined>(r: Row<A>): Row<never> {
   return r as unknown as Row<never>;
 }
+
+/** The dtypes that ops which only move values are tried with: all, or a few of each size. */
+export const every: readonly DType[] = ['f32', 'f64', 'i32', 'i64', 'u8', 'bool'];
+const some: readonly DType[] = ['f32', 'f64', 'u8'];
+
+/** The case that most movement ops begin with. */
+export const a345 = { shapes: [[3, 4, 5]] };
+
+/** A row of a movement op: values are only moved, whatever their dtype. */
+export function moves<A>(r: Row<A>): Row<never> {
+  return row<A>({ dtypes: some, ...r });
+}
