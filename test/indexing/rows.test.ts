@@ -48,6 +48,8 @@ const tables: [number, number, number][] = [
   [65_537, 64, 1000],
   [60_001, 73, 2000],
   [4099, 1024, 5000],
+  [2003, 1031, 4100],
+  [65_537, 9, 240_000],
 ];
 
 describe('rows by index', () => {
@@ -160,5 +162,46 @@ describe('cat', () => {
         expectSame(cat(parts, 1).to('f32').dataSync(), Float32Array.from(expected));
       }
     }
+  });
+
+  it.each([
+    [1030, 1021],
+    [1024, 1040],
+    [2000, 3, 48],
+  ])('joins rows of %i and %i where the result is larger than the caches', (...widths) => {
+    const rows = 2050;
+    const total = widths.reduce((sum, n) => sum + n, 0);
+    const wanted = new Float32Array(rows * total);
+    let column = 0;
+    const parts = widths.map((n) => {
+      const part = numbers(rows * n, `${n}`);
+      for (let r = 0; r < rows; r++) wanted.set(part.subarray(r * n, (r + 1) * n), r * total + column);
+      column += n;
+      return fromArray(part, [rows, n]);
+    });
+    expectSame(cat(parts, 1).dataSync(), wanted);
+  });
+});
+
+// Around rows of whole cache lines and of 1 KiB, in results of 16 MB.
+describe('rows in another order', () => {
+  it.each([
+    [64, 2, 520, 64],
+    [40, 2, 206, 257],
+    [64, 2, 520, 63],
+    [8, 3, 5, 64],
+  ])('[%i, %i, %i, %i]', (batch, heads, length, width) => {
+    const x = numbers(batch * heads * length * width, 'x');
+    const wanted = new Float32Array(x.length);
+    let to = 0;
+    for (let b = 0; b < batch; b++) {
+      for (let t = 0; t < length; t++) {
+        for (let h = 0; h < heads; h++, to += width) {
+          const from = ((b * heads + h) * length + t) * width;
+          wanted.set(x.subarray(from, from + width), to);
+        }
+      }
+    }
+    expectSame(fromArray(x, [batch, heads, length, width]).permute([0, 2, 1, 3]).contiguous().dataSync(), wanted);
   });
 });

@@ -7,7 +7,7 @@
 namespace chainrule::CR_ISA {
 
 inline constexpr int64_t kPiece = 64;                     // positions between two requests for what comes next
-inline constexpr int64_t kRowsAhead = 2;                  // rows asked for before they are copied
+inline constexpr int64_t kRowsAhead = 4;                  // rows asked for before they are copied
 inline constexpr int64_t kSmallTable = int64_t{1} << 18;  // bytes; not worth asking ahead for
 inline constexpr int64_t kStreamBytes = int64_t{16}
                                         << 20;  // moved by one call: the caches are full of other things when the result is read
@@ -31,6 +31,22 @@ struct Gather {
   }
 };
 
+/// to[i] = from[i], with as much of `next` asked for on the way: evenly, for few requests at a time can wait for memory.
+template <class T>
+CR_INLINE void copy_row(T* to, const T* from, const T* next, int64_t n, bool stream) {
+  constexpr int64_t piece = 256 / static_cast<int64_t>(sizeof(T));
+  for (int64_t i = 0, count; i < n; i += count) {
+    const int64_t whole = i == 0 ? to_next_line(to, n) + piece : piece;  // later pieces begin with a line of y
+    count = n - i < whole ? n - i : whole;
+    if (next != nullptr) prefetch_run(next + i, count * static_cast<int64_t>(sizeof(T)));
+    if (stream) {
+      stream_copy(to + i, from + i, count);
+    } else {
+      copy_contiguous(to + i, from + i, count);
+    }
+  }
+}
+
 /// Each position names a run of elements (embedding, indexSelect): one row of y. Rows are asked for ahead, as no prefetcher guesses them.
 template <class T, class I>
 CR_INLINE void gather_rows(Context& ctx, const Gather<T, I>& g) {
@@ -38,15 +54,10 @@ CR_INLINE void gather_rows(Context& ctx, const Gather<T, I>& g) {
   const int64_t *sy = g.loop.strides[0], *si = g.loop.strides[1], *sx = g.loop.strides[2];
   const bool stream = 2 * rows * bytes >= kStreamBytes, ahead = g.size * bytes > kSmallTable;
   const auto source = [&](int64_t r) { return g.x + r * sx[0] + g.index[r * si[0]] * g.step; };
-  parallel_range(ctx, rows, kGrainElements / (n + 1) + 1, [&](int64_t begin, int64_t end) {
+  parallel_range(ctx, rows, (stream ? 4 : 1) * kGrainElements / (n + 1) + 1, [&](int64_t begin, int64_t end) {
     g.check(g.index + begin * si[0], si[0], end - begin, begin * n, n);
     for (int64_t r = begin; r < end; ++r) {
-      if (ahead && r + kRowsAhead < end) prefetch_run(source(r + kRowsAhead), bytes);
-      if (stream) {
-        stream_copy(g.y + r * sy[0], source(r), n);
-      } else {
-        copy_contiguous(g.y + r * sy[0], source(r), n);
-      }
+      copy_row(g.y + r * sy[0], source(r), ahead && r + kRowsAhead < end ? source(r + kRowsAhead) : nullptr, n, stream);
     }
     if (stream) stream_fence();
   });

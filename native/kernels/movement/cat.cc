@@ -29,6 +29,7 @@ inline constexpr int64_t kShortPiece = 16;  // elements; shorter ones are better
 
 template <class T>
 CR_INLINE void cat_rows(Context& ctx, const RowView& y, const RowView* pieces, int32_t count) {
+  const bool large = y.rows * y.length * static_cast<int64_t>(sizeof(T)) >= kStreamedRows;
   parallel_even(ctx, y.rows * y.length, kGrainElements, [&](int64_t begin, int64_t end) {
     T* data = static_cast<T*>(const_cast<void*>(y.data));
     for (int64_t at = begin; at < end;) {
@@ -38,13 +39,15 @@ CR_INLINE void cat_rows(Context& ctx, const RowView& y, const RowView* pieces, i
         const RowView& piece = pieces[i];
         if (const int64_t stop = start + piece.length; column < stop) {
           const int64_t n = stop - column < end - at ? stop - column : end - at;
-          copy_contiguous(data + row * y.step + column, static_cast<const T*>(piece.data) + row * piece.step + column - start, n);
+          const T* from = static_cast<const T*>(piece.data) + row * piece.step + column - start;
+          copy_run(data + row * y.step + column, from, n, large && n * static_cast<int64_t>(sizeof(T)) >= kStreamedRun);
           at += n;
           column += n;
         }
         start += piece.length;
       }
     }
+    if (large) stream_fence();
   });
 }
 

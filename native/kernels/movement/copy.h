@@ -8,6 +8,16 @@ namespace chainrule::CR_ISA {
 inline constexpr int64_t kCopyTile = 64;                    // rows and columns of a tile: as many pages of memory as the TLB holds
 inline constexpr int64_t kStreamedCopy = int64_t{4} << 20;  // bytes from which rows that are written in pieces are sent past the caches
 
+inline constexpr int64_t kStreamedRows = int64_t{16} << 20;  // the same for rows that are contiguous on both sides
+inline constexpr int64_t kStreamedRun = 1024;                // bytes of a row that need not begin and end with a line
+
+/// to[i] = from[i]; `stream`: past the caches, then stream_fence() is needed.
+template <class T>
+CR_INLINE void copy_run(T* to, const T* from, int64_t n, bool stream) {
+  if (stream) return stream_copy(to, from, n);
+  copy_contiguous(to, from, n);
+}
+
 /// The axis along which x is contiguous, when y's innermost one is another and both are long enough for blocks; -1 otherwise.
 template <class T>
 CR_INLINE int32_t transposed_axis(const Loop<2>& loop) {
@@ -65,10 +75,14 @@ CR_INLINE void copy_rows(Context& ctx, const Loop<2>& loop, T* y, const T* x) {
   Loop<2> rows = loop;
   const int32_t last = --rows.rank - 1;
   const int64_t n = loop.shape[loop.rank - 1], sy = rows.strides[0][last], sx = rows.strides[1][last];
+  const int64_t bytes = n * static_cast<int64_t>(sizeof(T));
+  const bool whole = bytes % kCacheLine == 0 && lines_fit(y, loop.strides[0], loop.rank - 1);
+  const bool stream = element_count(rows) * bytes >= kStreamedRows && (whole || bytes >= kStreamedRun);
   parallel_range(ctx, element_count(rows), kGrainElements / (n + 1) + 1, [&](int64_t begin, int64_t end) {
     walk(rows, begin, end, [&](const int64_t* offsets, int64_t count) {
-      for (int64_t r = 0; r < count; ++r) copy_contiguous(y + offsets[0] + r * sy, x + offsets[1] + r * sx, n);
+      for (int64_t r = 0; r < count; ++r) copy_run(y + offsets[0] + r * sy, x + offsets[1] + r * sx, n, stream);
     });
+    if (stream) stream_fence();
   });
 }
 
