@@ -37,17 +37,29 @@ let unreported = 0;
 /** The limit, as last seen; where large tensors are made is remembered when they take a good part of it. */
 let budgetBytes = native.stats().budgetBytes;
 
-/** Bytes of the blocks in each size class: multiples of 64 up to 256, then four steps between powers of two (at most 25 % is wasted). A table: powers are slow. */
-const classSizes: readonly number[] = [64, 128, 192, 256, ...Array.from({ length: 180 }, (_, i) => 2 ** (6 + (i >> 2)) * (5 + (i & 3)))];
+/** Up to here, size classes are four steps between powers of two apart, above eight: there, what is wasted is on pages of 2 MiB and resident (`native/memory/arena.h`). */
+const fourSteps = 35;
+/**
+ * Bytes of the blocks in each size class: multiples of 64 up to 256, then four steps between powers of two up to 64 KiB (at most 25 % is wasted), then eight (12.5 %). A table:
+ * powers are slow.
+ */
+const classSizes: readonly number[] = [
+  ...[64, 128, 192, 256],
+  ...Array.from({ length: 32 }, (_, i) => 2 ** (6 + (i >> 2)) * (5 + (i & 3))),
+  ...Array.from({ length: 296 }, (_, i) => 2 ** (13 + (i >> 3)) * (9 + (i & 7))),
+];
 /** The first class above 2^30 bytes: below, whole numbers of 32 bits find a class; above, a search. */
-const firstHuge = 4 + 4 * (30 - 8);
+const firstHuge = fourSteps + 1 + 8 * (30 - 16);
 
 /** The size class of that many bytes. */
 export function sizeClassOf(bytes: number): number {
   if (bytes <= 256) return bytes <= 64 ? 0 : (bytes - 1) >> 6;
   if (bytes <= 2 ** 30) {
     const exponent = 31 - Math.clz32(bytes - 1);
-    return 4 * (exponent - 7) + ((bytes - 1 - (1 << exponent)) >> (exponent - 2));
+    const beyond = bytes - 1 - (1 << exponent);
+    return exponent < 16
+      ? 4 * (exponent - 7) + (beyond >> (exponent - 2))
+      : fourSteps + 1 + 8 * (exponent - 16) + (beyond >> (exponent - 3));
   }
   let sizeClass = firstHuge;
   while (classBytes(sizeClass) < bytes) sizeClass++;
