@@ -126,6 +126,22 @@ test.each(['f32', 'f64'] as const)('matmul in %s equals plain loops around what 
   }
 });
 
+test.each(['f32', 'f64'] as const)(
+  'matmul in %s equals plain loops for several blocks along every axis, for 1, 2 and 3 threads',
+  (dtype) => {
+    const draw = new Integers(11);
+    for (const count of [1, 2, 3]) {
+      engine.setThreads(count);
+      for (const [m, n, k] of [
+        [800, 296, 500],
+        [70, 1050, 490],
+      ] as const) {
+        expect(compare(draw, m, n, k, dtype)).toBe('');
+      }
+    }
+  },
+);
+
 test.each(['f32', 'f64'] as const)('a matrix times a vector in %s equals plain loops, either way round', (dtype) => {
   const draw = new Integers(6);
   for (let i = 0; i < 200; i++) {

@@ -13,6 +13,7 @@ inline constexpr int64_t kLd = kPanelCols<T>;
 
 inline constexpr int64_t kGradientTiles = 112;  // of a window: the length of a product's chains
 inline constexpr int64_t kChunk = 64;           // channels of x whose points stay in L2 with those of a panel of y
+inline constexpr int64_t kMaxUnits = 16;        // slices times chunks
 inline constexpr int64_t kSliceTiles = 384;     // a slice costs as much memory traffic for its sums as so many tiles do
 
 /// How the sum is cut, by shape alone.

@@ -222,20 +222,20 @@ CR_INLINE void for_rectangles(Context& ctx, const Product<T>& p, Body body) {
   const int64_t batch = batch_count(p);
   if (p.m == 0 || p.n == 0 || batch == 0) return;
   const int64_t work = max_of(1, p.m * p.n * max_of(1, p.k));
-  const int64_t want =
-      worker_count(ctx) == 1 ? 1 : min_of(kMaxUnits, ceil_div(min_of(work, kMaxUnits * kUnitWork) * min_of(batch, kMaxUnits), kUnitWork));
-  const Grid grid = make_grid<T>(p.m, p.n, batch >= want ? 1 : ceil_div(want, batch));
+  const int64_t workers = worker_count(ctx), most = workers == 1 ? 1 : min_of(work / kUnitWork, ceil_div(kWorkerUnits * workers, batch));
+  const Grid grid = make_grid<T>(p.m, p.n, batch, max_of(1, most), workers);
   const int64_t parts = grid.row_parts * grid.col_parts;
   const int64_t each = parts > 1 ? 1 : max_of(1, min_of(ceil_div(kUnitWork, work), batch));
   Setting setting;
   setting.far = batch * (p.m * p.k + p.k * p.n + p.m * p.n) > kNear<T>;
   parallel_units(ctx, ceil_div(batch, each) * parts, [&](int64_t unit, int worker) {
     const Rect rect = grid_rect<T>(grid, unit % parts);
+    Setting here = setting;
+    if (unit % parts + 1 < parts) here.next = grid_rect<T>(grid, unit % parts + 1);
     const int64_t begin = unit / parts * each, end = min_of(begin + each, batch);
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t behind = i + 1 < end ? i + 1 : i + 1 + (worker_count(ctx) - 1) * each;
-      const Offsets<T> next = batch_offsets(p, min_of(behind, batch - 1));
-      body(rect, Place<T>{batch_offsets(p, i), behind < batch && parts == 1 ? &next : nullptr}, worker, setting);
+      const Offsets<T> next = batch_offsets(p, min_of(i + 1, batch - 1));
+      body(rect, Place<T>{batch_offsets(p, i), i + 1 < batch && parts == 1 ? &next : nullptr}, worker, here);
     }
   });
 }

@@ -4,6 +4,7 @@
 //   a.sliver(buffer, i, rows, k, count, uses) -> Sliver   rows i.. of A, k.. : packed into buffer, or a pointer into A itself
 //   a.ahead(i, rows, k, count)                -> Ahead    what a.sliver would read
 //   b.panel(buffer, k, count, j, cols, uses)  -> Panel    columns j.. of B, k.. : packed, or a pointer into B itself
+//   b.ahead(k, count, j, cols)                -> Ahead    what the panels of these columns would read; need not be there
 //   c.at(i, j, cols, whole, row_stride)       -> T*       where columns j..j+whole (cols, in whole vectors) can be written, or nullptr
 //   c.read(tile, i, j, rows, cols), c.write(...)          the same through a small buffer, for everything else
 //   c.finish(tile, row_stride, i, j, rows, cols)          applied to each tile after its last k (bias, ...)
@@ -52,6 +53,7 @@ template <class T>
 inline constexpr int64_t kPanelSize = kMaxBlockK* kTileCols<T>;
 inline constexpr int64_t kGroupSlivers = 4;  // packed together: columns of a transposed A are read by whole cache lines
 inline constexpr int64_t kBlockGroups = 16;
+inline constexpr int64_t kAskSlivers = 8;  // so many slivers before it is needed, the next chunk of B is asked for
 inline constexpr int64_t kBlockSlivers = kBlockGroups * kGroupSlivers;
 inline constexpr int64_t kGroupSize = kMaxBlockK * (kGroupSlivers * kTileRows + 4);
 template <class T>
@@ -70,11 +72,18 @@ struct Slab {
   bool first, last;
 };
 
+/// What comes after a chunk of B: the next chunk and its first group of slivers. Nothing where it has no rows or columns.
+struct Following {
+  Slab slab;
+  int64_t row, rows, col, cols;
+};
+
 /// What the caller knows about a product as a whole.
 struct Setting {
   bool accumulate = false;  // C += A B
   bool far = true;          // more than L2 holds: ask early for what comes next
   Ahead after[2] = {};      // the factors of the next product, when this one is a single block: small ones are asked for as a whole
+  Rect next = {};           // the rectangle that this thread is likely to multiply next
 
   /// What tile t of `tiles` asks for.
   [[nodiscard]] Ahead after_part(int64_t t, int64_t tiles) const {
@@ -118,6 +127,12 @@ struct Rows {
   [[nodiscard]] int64_t at(int64_t sliver) const { return row + sliver * rows / slivers; }
 };
 
+/// Columns of the next chunk of `cols`.
+template <class T>
+CR_INLINE int64_t chunk_cols(int64_t cols) {
+  return cols < kChunkCols<T> ? cols : kChunkCols<T>;
+}
+
 /// Rectangle, rows and operands of a product, and room to work.
 template <class T, class A, class B, class C>
 struct Block {
@@ -129,9 +144,9 @@ struct Block {
   T *panels, *tile, *groups;
   Setting setting;
 
-  /// Slivers begin..end of a group against a chunk of B. The tiles ask for the group that comes next.
+  /// Slivers begin..end of a group against a chunk of B. The tiles ask for what comes next.
   void group(const Sliver<T>& group, int64_t begin, int64_t end, const Panel<T>* chunk, int64_t col, int64_t cols, const Slab& slab,
-             const Ahead& next) const {
+             const Ahead& next_a, const Ahead& next_b) const {
     const int64_t count = (cols + kTileCols<T> - 1) / kTileCols<T>, tiles = (end - begin) * count;
     TileArgs<T> args;
     args.far = setting.far;
@@ -141,43 +156,66 @@ struct Block {
       const Sliver<T> sliver{group.a + (i - rows.at(begin)) * group.row, group.row, group.k};
       for (int64_t p = 0; p < count; ++p, ++t) {
         const int64_t j = p * kTileCols<T>, width = cols - j < kTileCols<T> ? cols - j : kTileCols<T>;
-        args.ahead = whole ? setting.after_part(s * count + p, rows.slivers * count) : next.part(t, tiles);
+        args.ahead = whole ? setting.after_part(s * count + p, rows.slivers * count) : next_a.part(t, tiles);
+        args.also = next_b.part(t, tiles);
         multiply_one(sliver, chunk[p], slab, c, Rect{i, height, col + j, width}, args, tile);
       }
     }
   }
 
   /// Slivers first..last for one block of k; at most kBlockSlivers.
-  void slab(int64_t first, int64_t last, const Slab& slab) const {
+  void slab(int64_t first, int64_t last, const Slab& slab, const Following& following) const {
     Panel<T> chunk[kChunkPanels<T>];
     Sliver<T> packed[kBlockGroups];
     const int64_t all_panels = (rect.cols + kTileCols<T> - 1) / kTileCols<T>;
     const bool keep = rect.cols > kChunkCols<T>;
+    const auto group_end = [&](int64_t s) { return last - s < kGroupSlivers ? last : s + kGroupSlivers; };
     for (int64_t col = 0; col < rect.cols; col += kChunkCols<T>) {
-      const int64_t cols = rect.cols - col < kChunkCols<T> ? rect.cols - col : kChunkCols<T>;
+      const int64_t cols = chunk_cols<T>(rect.cols - col), asking = last - first < kAskSlivers ? first : last - kAskSlivers;
       for (int64_t p = 0, j = 0; j < cols; ++p, j += kTileCols<T>) {
         const int64_t width = cols - j < kTileCols<T> ? cols - j : kTileCols<T>;
         chunk[p] = b.panel(panels + p * kPanelSize<T>, slab.begin, slab.count, rect.col + col + j, width, last - first);
       }
-      for (int64_t s = first; s < last; s += kGroupSlivers) {
-        const int64_t end = last - s < kGroupSlivers ? last : s + kGroupSlivers, g = (s - first) / kGroupSlivers;
+      const bool more = col + cols < rect.cols;
+      const Following then = more ? Following{slab, rect.row, 0, rect.col + col + cols, chunk_cols<T>(rect.cols - col - cols)} : following;
+      const Ahead next_chunk = ahead_of_b(then);
+      for (int64_t s = first; s < last; s = group_end(s)) {
+        const int64_t end = group_end(s), g = (s - first) / kGroupSlivers;
         if (col == 0) {
           T* buffer = groups + (keep ? g * kGroupSize : 0);
           packed[g] = a.sliver(buffer, rows.at(s), rows.at(end) - rows.at(s), slab.begin, slab.count, all_panels);
         }
-        const Ahead next = setting.far && end < last ? next_of(packed[g + 1], end, last, slab, col == 0) : Ahead{};
-        group(packed[g], s, end, chunk, rect.col + col, cols, slab, next);
+        const Ahead next_b = s < asking ? Ahead{} : next_chunk.slice(s - asking, end - asking, last - asking);
+        Ahead next_a;
+        if (end < last && col == 0) {
+          next_a = ahead_of_a({slab, rows.at(end), rows.at(group_end(end)) - rows.at(end), 0, 0});
+        } else if (end < last || more) {
+          const int64_t n = end < last ? end : first;
+          next_a = lines_of(packed[(n - first) / kGroupSlivers], rows.at(group_end(n)) - rows.at(n), slab.count);
+        } else {
+          next_a = ahead_of_a(then);
+        }
+        group(packed[g], s, end, chunk, rect.col + col, cols, slab, next_a, next_b);
       }
     }
   }
 
-  /// The group of slivers that begins at `s`: where it lies, or where it will be packed from.
-  Ahead next_of(const Sliver<T>& known, int64_t s, int64_t last, const Slab& slab, bool first_chunk) const {
-    const int64_t end = last - s < kGroupSlivers ? last : s + kGroupSlivers, height = rows.at(end) - rows.at(s);
-    if (first_chunk) return a.ahead(rows.at(s), height, slab.begin, slab.count);
+  /// What packing or reading B and A will touch, as far as they can tell.
+  [[nodiscard]] Ahead ahead_of_b(const Following& then) const {
+    if constexpr (requires(int64_t n) { b.ahead(n, n, n, n); }) {
+      if (setting.far && then.cols > 0) return b.ahead(then.slab.begin, then.slab.count, then.col, then.cols);
+    }
+    return {};
+  }
+  [[nodiscard]] Ahead ahead_of_a(const Following& then) const {
+    return setting.far && then.rows > 0 ? a.ahead(then.row, then.rows, then.slab.begin, then.slab.count) : Ahead{};
+  }
+  /// The lines of a group of slivers that has its place already.
+  [[nodiscard]] Ahead lines_of(const Sliver<T>& known, int64_t height, int64_t count) const {
     constexpr int64_t size = static_cast<int64_t>(sizeof(T)), line = 64 / size;
-    if (known.k == 1) return {known.a, known.row * size, height, (slab.count + line - 1) / line};
-    return {known.a, known.k * size, slab.count, (height + line - 1) / line};
+    if (!setting.far) return {};
+    if (known.k == 1) return {known.a, known.row * size, height, (count + line - 1) / line};
+    return {known.a, known.k * size, count, (height + line - 1) / line};
   }
 };
 
@@ -189,11 +227,20 @@ void multiply_block(const Rect& rect, int64_t k, const A& a, const B& b, const C
   const int64_t slivers = (rect.rows + kTileRows - 1) / kTileRows, row_blocks = (slivers + kBlockSlivers - 1) / kBlockSlivers;
   T* tile = scratch + kChunkPanels<T> * kPanelSize<T>;
   const Block<T, A, B, C> product{rect, {rect.row, rect.rows, slivers}, a, b, c, scratch, tile, tile + kTileSize<T>, setting};
+  const auto slab_at = [&](int64_t block) {
+    const int64_t at = block * blocks.size, count = k - at < blocks.size ? k - at : blocks.size;
+    return Slab{at, count, block == 0 && !setting.accumulate, block == blocks.count - 1};
+  };
+  constexpr int64_t group = kGroupSlivers * kTileRows;
   for (int64_t r = 0; r < row_blocks; ++r) {
+    const int64_t first = r * slivers / row_blocks, last = (r + 1) * slivers / row_blocks;
     for (int64_t block = 0; block < blocks.count; ++block) {
-      const int64_t at = block * blocks.size, count = k - at < blocks.size ? k - at : blocks.size;
-      product.slab(r * slivers / row_blocks, (r + 1) * slivers / row_blocks,
-                   Slab{at, count, block == 0 && !setting.accumulate, block == blocks.count - 1});
+      const bool more = block + 1 < blocks.count, here = more || r + 1 < row_blocks;
+      const Rect& then = here ? rect : setting.next;
+      const int64_t skip = more ? product.rows.at(first) - rect.row : here ? product.rows.at(last) - rect.row : 0;
+      product.slab(first, last, slab_at(block),
+                   Following{slab_at(more ? block + 1 : 0), then.row + skip, then.rows - skip < group ? then.rows - skip : group, then.col,
+                             chunk_cols<T>(then.cols)});
     }
   }
 }

@@ -4,20 +4,13 @@ namespace chainrule::CR_ISA {
 
 inline constexpr int64_t kAskK = 4 * kTileRows;  // in less time than this nothing arrives
 
-/// What a tile asks for: C, which it reads and writes at the end, and what comes next.
-template <class T, int Vecs>
-struct Asking {
-  const T* c;
-  int64_t c_row;
+/// Asks for some of the lines of memory that is read soon, a portion at a time.
+struct Portions {
   Ahead ahead;
-  int64_t line, portion;
+  int64_t line = 0, portion;
 
-  Asking(const TileArgs<T>& tile, int64_t portions)
-      : c(tile.c), c_row(tile.c_row), ahead(tile.ahead), line(0), portion((ahead.rows * ahead.lines + portions - 1) / portions) {}
-  void operator()(int rows) {
-    for (int i = 0; i < rows; ++i, c += c_row) {
-      CR_UNROLL for (int v = 0; v < Vecs; ++v) __builtin_prefetch(c + v * kLanes<T>);
-    }
+  Portions(const Ahead& what, int64_t portions) : ahead(what), portion((what.rows * what.lines + portions - 1) / portions) {}
+  void ask() {
     for (int64_t n = 0; n < portion && ahead.rows > 0; ++n) {
       __builtin_prefetch(static_cast<const char*>(ahead.at) + line * 64, 0, 2);
       if (++line < ahead.lines) continue;
@@ -25,6 +18,24 @@ struct Asking {
       ahead.at = static_cast<const char*>(ahead.at) + ahead.stride;
       --ahead.rows;
     }
+  }
+};
+
+/// What a tile asks for: C, which it reads and writes at the end, and what comes next.
+template <class T, int Vecs>
+struct Asking {
+  const T* c;
+  int64_t c_row;
+  Portions left, right;
+
+  Asking(const TileArgs<T>& tile, int64_t portions)
+      : c(tile.c), c_row(tile.c_row), left(tile.ahead, portions), right(tile.also, portions) {}
+  void operator()(int rows) {
+    for (int i = 0; i < rows; ++i, c += c_row) {
+      CR_UNROLL for (int v = 0; v < Vecs; ++v) __builtin_prefetch(c + v * kLanes<T>);
+    }
+    left.ask();
+    right.ask();
   }
 };
 

@@ -33,11 +33,13 @@ struct Ahead {
   int64_t stride = 0;  // bytes
   int64_t rows = 0, lines = 0;
 
-  /// Part `i` of `parts`, whole rows.
-  [[nodiscard]] Ahead part(int64_t i, int64_t parts) const {
-    const int64_t begin = rows * i / parts;
-    return {static_cast<const char*>(at) + begin * stride, stride, rows * (i + 1) / parts - begin, lines};
+  /// Parts `from` to `to` of `parts`, whole rows.
+  [[nodiscard]] Ahead slice(int64_t from, int64_t to, int64_t parts) const {
+    const int64_t begin = rows * from / parts;
+    return {static_cast<const char*>(at) + begin * stride, stride, rows * to / parts - begin, lines};
   }
+  /// Part `i` of `parts`.
+  [[nodiscard]] Ahead part(int64_t i, int64_t parts) const { return slice(i, i + 1, parts); }
 };
 
 /// Operands of one tile. Element (i, k) of A is a[i * a_row + k * a_k]; row k of B is the vectors at b + k * b_k.
@@ -50,9 +52,9 @@ struct TileArgs {
   int64_t b_k;
   T* c;  // written in whole vectors
   int64_t c_row;
-  bool accumulate;   // c += a b; otherwise c = a b
-  bool far = false;  // C lies beyond L2
-  Ahead ahead = {};  // asked for while the tile computes, in portions spread over k, so that it never waits
+  bool accumulate;              // c += a b; otherwise c = a b
+  bool far = false;             // C lies beyond L2
+  Ahead ahead = {}, also = {};  // asked for while the tile computes, in portions spread over k, so that it never waits
 };
 
 /// Multiplies a tile of `rows` <= kTileRows rows and `vecs` <= kTileVecs vectors of columns. Defined in micro.cc.

@@ -48,7 +48,7 @@ CR_INLINE void pack_rows(const T* from, int64_t stride, int64_t rows, int64_t co
   const int64_t tail = cols % kLanes<T>;
   for (int64_t r = 0; r < rows; ++r, from += stride, to += ld) {
     int64_t c = 0;
-    for (int64_t p = 0; p < cols; p += kLanes<T>) __builtin_prefetch(from + 16 * stride + p);
+    for (int64_t p = 0; p < cols; p += kLanes<T>) __builtin_prefetch(from + 16 * stride + p, 0, 2);
     for (; c + kLanes<T> <= cols; c += kLanes<T>) store(to + c, load(from + c));
     if (tail == 0) continue;
     const Vec<T> v = load_partial(from + c, tail);
@@ -117,9 +117,10 @@ struct StridedB {
   int64_t row, col;
 
   Panel<T> panel(T* buffer, int64_t k, int64_t count, int64_t j, int64_t cols, int64_t uses) const {
-    if (col == 1 && cols % kLanes<T> == 0 && (uses <= 8 || !collide<T>(row))) return {data + k * row + j, row};
+    if (col == 1 && cols % kLanes<T> == 0 && (uses <= 8 || (!collide<T>(row) && row % kLanes<T> == 0))) return {data + k * row + j, row};
     return pack(buffer, k, count, j, cols);
   }
+  Ahead ahead(int64_t k, int64_t count, int64_t j, int64_t cols) const { return ahead_of(data + k * row + j * col, count, row, cols, col); }
   /// The panel in `buffer`, whatever its layout.
   Panel<T> pack(T* buffer, int64_t k, int64_t count, int64_t j, int64_t cols) const {
     const T* from = data + k * row + j * col;
