@@ -44,24 +44,23 @@ CR_INLINE void zero_run(T* to, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; i += kLanes<T>) store(to + i, Vec<T>{});
 }
 
+/// The even elements of the first half of a's and the odd ones of b's second half: every second element of a run whose end b is.
+template <class V, int... I>
+CR_INLINE V every_second(V a, V b, std::integer_sequence<int, I...>) {
+  constexpr int lanes = static_cast<int>(sizeof...(I));
+  return __builtin_shufflevector(a, b, (2 * I < lanes ? 2 * I : 2 * I + 1)...);
+}
 /// Every second element, the first `count` of them.
 template <class T>
 CR_INLINE void copy_halves(const T* from, int64_t count, T* to) {
-  constexpr int64_t quad = 16 / static_cast<int64_t>(sizeof(T));
-  int64_t i = 0;
-  for (; i + kLanes<T> < count; i += kLanes<T>) store(to + i, evens(load(from + 2 * i), load(from + 2 * i + kLanes<T>)));
-  for (; i + quad < count; i += quad) {  // one element is left for later, so that the second load stays inside
-    Quad<T> low, high, even;
-    std::memcpy(&low, from + 2 * i, 16);
-    std::memcpy(&high, from + 2 * i + quad, 16);
-    if constexpr (quad == 4) {
-      even = __builtin_shufflevector(low, high, 0, 2, 4, 6);
-    } else {
-      even = __builtin_shufflevector(low, high, 0, 2);
-    }
-    std::memcpy(to + i, &even, 16);
+  constexpr int64_t lanes = kLanes<T>;
+  if (count < lanes) {
+    for (int64_t i = 0; i < count; ++i) to[i] = from[2 * i];
+    return;
   }
-  for (; i < count; ++i) to[i] = from[2 * i];
+  for (int64_t i = 0; i + lanes < count; i += lanes) store(to + i, evens(load(from + 2 * i), load(from + 2 * i + lanes)));
+  const T* last = from + 2 * (count - lanes);  // the element behind the last one may not be there
+  store(to + count - lanes, every_second(load(last), load(last + lanes - 1), std::make_integer_sequence<int, lanes>{}));
 }
 
 /// The part of a plane's rows that lies inside the source, for one phase of the columns.

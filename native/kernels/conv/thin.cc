@@ -142,9 +142,10 @@ inline constexpr int kThinLanes = 16;  // virtual lanes of a sum over pixels: co
 inline constexpr int64_t kThinUnits = 16;
 
 /// sums[a K + b] += products of y's gradient g with x moved by tap (a, b): a strip of columns, lane by lane, down rows first..past-1 of x.
+/// The same rows of g `ahead` further on are asked for.
 template <int K, class T>
 [[gnu::noinline]] void correlate_strip(const T* x, int64_t x_row, const T* g, int64_t g_row, int64_t height, int64_t first, int64_t past,
-                                       Columns c, T* sums) {
+                                       Columns c, int64_t ahead, T* sums) {
   using V = Vec<T>;
   constexpr int half = K / 2;
   V sum[K * K], line[K];  // rows r - half .. r + half of g
@@ -153,6 +154,7 @@ template <int K, class T>
   CR_UNROLL for (int i = 0; i + 1 < K; ++i) line[i] = line_of(first - half + i);
   for (int64_t r = first; r < past; ++r) {
     V taps[K];
+    __builtin_prefetch(g + r * g_row + ahead);
     load_taps<K>(x + r * x_row, c, taps);
     line[K - 1] = line_of(r + half);
     CR_UNROLL for (int a = 0; a < K; ++a) {
@@ -167,13 +169,14 @@ template <int K, class T>
 template <int K, class T>
 CR_INLINE void correlate_planes(const ThinGradient<T>& p, const T* x, const T* g, int64_t first, int64_t past, T* to) {
   const int64_t rows = thin_rows(p.height, p.width);
+  const int64_t ahead = rows == p.height ? p.to.image : 0;  // the next plane, when it stays in cache until it is read
   T total[K * K * kThinLanes] = {};
   for (int64_t image = first; image < past; ++image) {
     T sums[K * K * kThinLanes] = {};
     for (int64_t row = 0; row < p.height; row += rows) {
       for (int64_t col = 0; col < p.width; col += kLanes<T>) {
         const T *from = x + image * p.from.image + col, *by = g + image * p.to.image + col;
-        correlate_strip<K>(from, p.from.row, by, p.to.row, p.height, row, min_of(p.height, row + rows), Columns{col, p.width - col},
+        correlate_strip<K>(from, p.from.row, by, p.to.row, p.height, row, min_of(p.height, row + rows), Columns{col, p.width - col}, ahead,
                            sums + col % kThinLanes);
       }
     }
