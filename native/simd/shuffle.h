@@ -46,6 +46,24 @@ CR_INLINE V take_turns(V a, V b) {
   return take_turns<Odd>(a, b, std::make_integer_sequence<int, sizeof(V) / sizeof(a[0])>{});
 }
 
+/// Element index (a number below twice the lanes) of a followed by b, in each lane.
+template <class V>
+CR_INLINE V pick(V a, V b, IntVec<V> index) {
+  constexpr int lanes = kLanes<Scalar<V>>;
+#if defined(__AVX512F__)
+  if constexpr (lanes == 16) return (V)_mm512_permutex2var_epi32((__m512i)a, (__m512i)index, (__m512i)b);
+  if constexpr (lanes == 8) return (V)_mm512_permutex2var_epi64((__m512i)a, (__m512i)index, (__m512i)b);
+#elif defined(__AVX2__)
+  if constexpr (lanes == 8) {
+    const __m256 low = _mm256_permutevar8x32_ps((__m256)a, (__m256i)index), high = _mm256_permutevar8x32_ps((__m256)b, (__m256i)index);
+    return (V)_mm256_blendv_ps(low, high, (__m256)(index << 28));  // the sign bit chooses
+  }
+#endif
+  V found;
+  for (int i = 0; i < lanes; ++i) found[i] = index[i] < lanes ? a[index[i] % lanes] : b[index[i] % lanes];
+  return found;
+}
+
 /// table[index mod 16] in every lane: tables that live in registers.
 CR_INLINE VF lookup16(const float (&table)[16], VI index) {
 #if defined(__AVX512F__)

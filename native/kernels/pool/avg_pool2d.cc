@@ -1,5 +1,6 @@
 // Mean over windows. Sums go down the columns first, then along the row: a fixed order, the same for every instruction set.
 #include "kernels/pool/average.h"
+#include "kernels/pool/pairs.h"
 #include "kernels/pool/stride_two.h"
 
 namespace chainrule::CR_ISA {
@@ -81,7 +82,8 @@ CR_INLINE void sum_rows(const T* x, int64_t row_stride, int64_t stride, int64_t 
 
 /// One row of windows K x K at stride 2. Dividing by a power of two is multiplying.
 template <int K, class T>
-CR_INLINE void mean_at_stride_two(const AvgPool& pool, int64_t o, const T* x, int64_t row_stride, const T* counts, T* y, int64_t room) {
+CR_INLINE void mean_at_stride_two(const AvgPool& pool, int64_t o, const T* x, int64_t row_stride, const T* end, const T* counts, T* y,
+                                  int64_t room) {
   using V = Vec<T>;
   const PoolAxis& w = pool.w;
   const Window rows = window_of(pool.h, o);
@@ -89,11 +91,12 @@ CR_INLINE void mean_at_stride_two(const AvgPool& pool, int64_t o, const T* x, in
   const bool quarters = K == 2 && 2 * w.out <= w.in && row_count == T{2};
   const auto add = [](V a, V b) CR_INLINE_LAMBDA { return a + b; };
   const auto run = [&](auto known) CR_INLINE_LAMBDA {
-    pool_values<K, decltype(known)::value>(
-        x + rows.begin * row_stride, row_stride, rows.end - rows.begin, w.in, w.out, T{0}, add, [&](int64_t i, V sum) CR_INLINE_LAMBDA {
-          const V mean = quarters ? sum * splat<V>(T{0.25}) : sum / (load(counts + i) * splat<V>(row_count));
-          put(y + i, mean, w.out - i, room - i);
-        });
+    pool_values<K, decltype(known)::value>(x + rows.begin * row_stride, row_stride, rows.end - rows.begin, w.in, w.out, end, T{0}, add,
+                                           [&](int64_t i, V sum) CR_INLINE_LAMBDA {
+                                             const V mean =
+                                                 quarters ? sum * splat<V>(T{0.25}) : sum / (load(counts + i) * splat<V>(row_count));
+                                             put(y + i, mean, w.out - i, room - i);
+                                           });
   };
   if (rows.end - rows.begin == K) {
     run(std::integral_constant<int, K>{});
@@ -104,10 +107,10 @@ CR_INLINE void mean_at_stride_two(const AvgPool& pool, int64_t o, const T* x, in
   }
 }
 template <int K, class T>
-[[gnu::noinline]] void means_at_stride_two(AvgPool pool, const T* x, int64_t row_stride, const T* counts, T* y, int64_t first, int64_t past,
-                                           int64_t room) {
+[[gnu::noinline]] void means_at_stride_two(AvgPool pool, const T* x, int64_t row_stride, const T* end, const T* counts, T* y, int64_t first,
+                                           int64_t past, int64_t room) {
   for (int64_t o = first; o < past; ++o, y += pool.w.out, room -= pool.w.out) {
-    mean_at_stride_two<K>(pool, o, x, row_stride, counts, y, room);
+    mean_at_stride_two<K>(pool, o, x, row_stride, end, counts, y, room);
   }
 }
 
@@ -138,6 +141,23 @@ template <class T>
   }
 }
 
+/// Means of pairs: what mean_at_stride_two computes, where all counts are 4.
+template <class T>
+CR_INLINE void means_of_pairs(Context& ctx, const PairRows& run, const T* x, T* y) {
+  using V = Vec<T>;
+  const auto add = [](V a, V b) CR_INLINE_LAMBDA { return a + b; };
+  for_each_pair_row(ctx, run, [&](int64_t begin, int64_t past) {
+    pair_values(
+        run, x, y, begin, past, add, [](V sum) CR_INLINE_LAMBDA { return sum * splat<V>(T{0.25}); },
+        [&](int64_t row) CR_INLINE_LAMBDA {
+          const int64_t n = run.width;
+          pool_values<2, 2>(x + 4 * row * n, 2 * n, 2, 2 * n, n, static_cast<const T*>(nullptr), T{0}, add,
+                            [&](int64_t o, V sum)
+                                CR_INLINE_LAMBDA { put(y + row * n + o, sum * splat<V>(T{0.25}), n - o, (past - row) * n - o); });
+        });
+  });
+}
+
 /// The mean of each image.
 template <class T>
 CR_INLINE void global_means(Context& ctx, const Planes<const T>& from, const Planes<T>& to) {
@@ -160,6 +180,7 @@ void avg_pool2d(Context& ctx, const Args& args) {
   const AvgPool pool = avg_geometry(from, to, args.params);
   const PoolAxis &h = pool.h, &w = pool.w;
   if (is_global(pool)) return global_means(ctx, from, to);
+  if (is_pair_run(h, w, from, to)) return means_of_pairs(ctx, {from.count * h.out, h.out, w.out}, from.data, to.data);
   const T* counts = column_counts<T>(ctx, pool);
   const int64_t reads = from.width * (h.adaptive ? from.height / to.height + 1 : h.kernel) + to.width * w.kernel;
   const bool plain = from.stride == 1 && !h.adaptive, pairs = plain && is_pairs(w), triples = plain && is_triples(w);
@@ -168,7 +189,7 @@ void avg_pool2d(Context& ctx, const Args& args) {
     const T* x = plane(from, run.plane);
     T* y = plane(to, run.plane) + run.first * w.out;
     if (pairs || triples) {
-      rows(pool, x, from.row_stride, counts, y, run.first, run.past, room_of(to, run));
+      rows(pool, x, from.row_stride, end_of(from, run.plane), counts, y, run.first, run.past, room_of(to, run));
     } else {
       means_of_any(ctx, run.worker, pool, x, from, counts, y, run.first, run.past);
     }

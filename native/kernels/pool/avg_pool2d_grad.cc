@@ -1,5 +1,6 @@
 // Gradient of the mean over windows (which is its own transpose, so that the gradient's gradient is the mean again).
 #include "kernels/pool/average.h"
+#include "kernels/pool/pairs.h"
 #include "kernels/pool/spread.h"
 
 namespace chainrule::CR_ISA {
@@ -48,10 +49,11 @@ CR_INLINE void sum_of_shares(const AvgPool& pool, Window over, const Planes<cons
 /// Rows first..past-1 of gx, windows K x K at stride 2: inputs 2 q and 2 q + 1 are held by window q; the second one, when K is 3, by window
 /// q + 1 too. `lines` has room for two rows of shares, each a whole number of vectors and one of zeros, row o at slot o % 2.
 template <int K, class T>
-[[gnu::noinline]] void gather_at_stride_two(AvgPool pool, const Planes<const T>& from, const T* g, const T* counts, T* lines, int64_t size,
+[[gnu::noinline]] void gather_at_stride_two(AvgPool any, const Planes<const T>& from, const T* g, const T* counts, T* lines, int64_t size,
                                             T* gx, int64_t first, int64_t past, int64_t room) {
   using V = Vec<T>;
   constexpr int64_t lanes = kLanes<T>;
+  const AvgPool pool{at_stride_two<K>(any.h), at_stride_two<K>(any.w), any.include_pad};
   const PoolAxis& w = pool.w;
   int64_t ready = 0;  // rows of windows in front of this one have their line
   for (int64_t i = first; i < past; ++i, gx += w.in, room -= w.in) {
@@ -126,6 +128,24 @@ CR_INLINE void gather_all(Context& ctx, const AvgPool& pool, const Planes<const 
   });
 }
 
+/// Windows that are pairs: each of the four inputs gets a quarter.
+template <class T>
+CR_INLINE void spread_quarters(Context& ctx, const PairRows& run, const T* g, T* gx) {
+  using V = Vec<T>;
+  const int64_t n = run.width;
+  for_each_pair_row(ctx, run, [&](int64_t begin, int64_t past) {
+    pair_gradients(
+        run, gx, begin, past,
+        [&](int64_t row, int64_t o, int) CR_INLINE_LAMBDA {
+          const V share = load(g + row * n + o) * splat<V>(T{0.25});
+          return Columns<V>{share, share};
+        },
+        [&](int64_t row) CR_INLINE_LAMBDA {
+          for (int64_t i = 0; i < 4 * n; ++i) gx[4 * row * n + i] = g[row * n + i % (2 * n) / 2] * T{0.25};
+        });
+  });
+}
+
 template <class T>
 CR_INLINE void spread_globally(Context& ctx, const Planes<const T>& from, const Planes<T>& to) {
   const T area = static_cast<T>(to.height * to.width);
@@ -143,6 +163,7 @@ void avg_pool2d_grad(Context& ctx, const Args& args) {
   const AvgPool pool = avg_geometry(to, from, args.params);
   const PoolAxis &h = pool.h, &w = pool.w;
   if (is_global(pool)) return spread_globally(ctx, from, to);
+  if (is_pair_run(h, w, to, from)) return spread_quarters(ctx, {from.count * h.out, h.out, w.out}, from.data, to.data);
   const T* counts = column_counts<T>(ctx, pool);
   Window* windows = scratch<Window>(ctx, w.out);
   for (int64_t o = 0; o < w.out; ++o) windows[o] = window_of(w, o);

@@ -1,5 +1,6 @@
 // Maximum over windows, and where it was found. A window's maximum is taken down the columns first, which is contiguous work whatever the
 // stride, and then along the row; positions decide between equal values, so that the first in row-major order wins, as if scanned that way.
+#include "kernels/pool/pairs.h"
 #include "kernels/pool/stride_two.h"
 
 namespace chainrule::CR_ISA {
@@ -125,7 +126,8 @@ CR_INLINE void along_row_any(const PoolAxis& w, MaxRow<T> inside, MaxRow<T> y) {
 
 /// One row of windows at stride 2 with positions; `rows` are those of the plane x, as many as Rows says when that is not 0.
 template <int K, int Rows, class T>
-CR_INLINE void best_row(int64_t width, int64_t out, Window rows, const T* x, int64_t row_stride, T* y, IntFor<T>* y_where, int64_t room) {
+CR_INLINE void best_row(int64_t width, int64_t out, Window rows, const T* x, int64_t row_stride, const T* end, T* y, IntFor<T>* y_where,
+                        int64_t room) {
   using V = Vec<T>;
   using I = IntVec<V>;
   constexpr int64_t lanes = kLanes<T>;
@@ -136,9 +138,10 @@ CR_INLINE void best_row(int64_t width, int64_t out, Window rows, const T* x, int
   const auto column = [&](int64_t i) CR_INLINE_LAMBDA {
     const int64_t n = width - i;
     if (n <= 0) return Best<T>{splat<V>(edge), splat<I>(kNowhere<T>)};
+    const bool whole = n >= lanes || may_read_on(top + (count - 1) * row_stride + i, end, width, out);
     const auto read = [&](int64_t row) CR_INLINE_LAMBDA {
       const T* p = top + row * row_stride + i;
-      return n >= lanes ? load(p) : load_partial(p, n);
+      return whole ? load(p) : load_partial(p, n);
     };
     V best = read(0);
     I where = first, here = first;
@@ -150,7 +153,7 @@ CR_INLINE void best_row(int64_t width, int64_t out, Window rows, const T* x, int
       where = take ? here : where;
     }
     where += lane_numbers<T>() + splat<I>(static_cast<IntFor<T>>(i));
-    if (n >= lanes) return Best<T>{best, where};
+    if (whole) return Best<T>{best, where};
     return Best<T>{cut_at(best, n, edge), cut_at(where, n, kNowhere<T>)};
   };
   const auto merge = [](Best<T> a, Best<T> b) CR_INLINE_LAMBDA {
@@ -165,15 +168,15 @@ CR_INLINE void best_row(int64_t width, int64_t out, Window rows, const T* x, int
 
 /// Rows first..past-1 of a plane, windows K x K at stride 2. `room` elements from row `first` on belong to this unit of work.
 template <int K, bool Where, class T>
-[[gnu::noinline]] void max_at_stride_two(PoolAxis h, PoolAxis w, const T* x, int64_t row_stride, MaxRow<T> y, int64_t first, int64_t past,
-                                         int64_t room) {
+[[gnu::noinline]] void max_at_stride_two(PoolAxis h, PoolAxis w, const T* x, int64_t row_stride, const T* end, MaxRow<T> y, int64_t first,
+                                         int64_t past, int64_t room) {
   const auto row = [&](auto rows_known, Window rows, T* value, [[maybe_unused]] IntFor<T>* where) CR_INLINE_LAMBDA {
     constexpr int known = decltype(rows_known)::value;
     if constexpr (Where) {
-      best_row<K, known>(w.in, w.out, rows, x, row_stride, value, where, room);
+      best_row<K, known>(w.in, w.out, rows, x, row_stride, end, value, where, room);
     } else {
       pool_values<K, known>(
-          x + rows.begin * row_stride, row_stride, rows.end - rows.begin, w.in, w.out, static_cast<T>(-__builtin_inf()),
+          x + rows.begin * row_stride, row_stride, rows.end - rows.begin, w.in, w.out, end, static_cast<T>(-__builtin_inf()),
           [](Vec<T> a, Vec<T> b) CR_INLINE_LAMBDA { return max(b, a); },
           [&](int64_t o, Vec<T> v) CR_INLINE_LAMBDA { put(value + o, v, w.out - o, room - o); });
     }
@@ -193,7 +196,7 @@ template <int K, bool Where, class T>
 
 /// The same for any windows: down the columns into a line, then along the line.
 template <class T>
-[[gnu::noinline]] void max_of_any(Context& ctx, int worker, PoolAxis h, PoolAxis w, const T* x, const Planes<T>& from, MaxRow<T> y,
+[[gnu::noinline]] void max_of_any(Context& ctx, int worker, PoolAxis h, PoolAxis w, const T* x, const Planes<const T>& from, MaxRow<T> y,
                                   int64_t first, int64_t past, int64_t room) {
   const int64_t size = row_buffer_size<T>(w);
   T* buffer = worker_scratch<T>(ctx, worker, 3 * size);
@@ -218,6 +221,78 @@ template <class T>
   }
 }
 
+/// The best of windows 2 x 2 from their inputs te to / be bo, `here` being te's position: down the columns, then along the row.
+template <class T>
+CR_INLINE Best<T> best_of_four(Vec<T> te, Vec<T> to, Vec<T> be, Vec<T> bo, IntVec<Vec<T>> here, IntFor<T> width) {
+  using V = Vec<T>;
+  using I = IntVec<V>;
+  const I even_below = (be > te) | (be != be), odd_below = (bo > to) | (bo != bo);
+  const V even = select<V>(even_below, be, te), odd = select<V>(odd_below, bo, to);
+  const I take = (odd > even) | (odd != odd) | ((odd == even) & even_below & ~odd_below);
+  const I row = take ? odd_below : even_below;
+  return {select<V>(take, odd, even), here - take + (row & splat<I>(width))};
+}
+
+/// Rows of windows begin..past-1 of windows that are pairs, with positions.
+template <class T>
+CR_INLINE void best_of_pairs(const PairRows& run, const T* x, MaxRow<T> y, int64_t begin, int64_t past) {
+  using V = Vec<T>;
+  using I = IntVec<V>;
+  constexpr int64_t lanes = kLanes<T>;
+  const int64_t n = run.width, in = 2 * n;
+  const PairLanes<T> at = pair_lanes<T>(n);
+  const I steps = lane_numbers<T>() * splat<I>(2);
+  const auto width = static_cast<IntFor<T>>(in);
+  int64_t line = begin % run.per_plane;  // of the plane
+  const auto next = [&]() CR_INLINE_LAMBDA {
+    const auto first = static_cast<IntFor<T>>(2 * line * in);
+    line = line + 1 == run.per_plane ? 0 : line + 1;
+    return splat<I>(first);
+  };
+  const auto write = [&](Best<T> best, int64_t i, int64_t count) CR_INLINE_LAMBDA {
+    put(y.value + i, best.value, count, past * n - i);
+    put(y.where + i, best.where, count, past * n - i);
+  };
+  walk_pair_rows<T>(
+      run, begin, past,
+      [&](int64_t row) CR_INLINE_LAMBDA {
+        const T* p = x + 2 * row * in;
+        const V ta = load(p), ba = load(p + in), tb = load(p + 2 * in), bb = load(p + 3 * in);
+        const I first = next(), here = at.column + (at.second ? next() : first);
+        write(best_of_four<T>(pick(ta, tb, at.even), pick(ta, tb, at.odd), pick(ba, bb, at.even), pick(ba, bb, at.odd), here, width),
+              row * n, 2 * n);
+      },
+      [&](int64_t row) CR_INLINE_LAMBDA {
+        const I first = next() + steps;
+        for (int64_t o = 0; o < n; o += lanes) {
+          const T *p = x + 2 * row * in + 2 * o, *q = p + in;
+          const V t0 = load(p), t1 = load(p + lanes), b0 = load(q), b1 = load(q + lanes);
+          const I here = first + splat<I>(static_cast<IntFor<T>>(2 * o));
+          write(best_of_four<T>(evens(t0, t1), odds(t0, t1), evens(b0, b1), odds(b0, b1), here, width), row * n + o, n - o);
+        }
+      },
+      [&](int64_t row) CR_INLINE_LAMBDA {
+        const int64_t top = 2 * line;
+        next();
+        best_row<2, 2>(in, n, {top, top + 2}, x + (2 * row - top) * in, in, static_cast<const T*>(nullptr), y.value + row * n,
+                       y.where + row * n, (past - row) * n);
+      });
+}
+
+/// The same without positions, which nobody will ask for.
+template <class T>
+CR_INLINE void max_of_pairs(const PairRows& run, const T* x, T* y, int64_t begin, int64_t past) {
+  using V = Vec<T>;
+  const auto larger = [](V a, V b) CR_INLINE_LAMBDA { return max(b, a); };
+  pair_values(
+      run, x, y, begin, past, larger, [](V v) CR_INLINE_LAMBDA { return v; },
+      [&](int64_t row) CR_INLINE_LAMBDA {
+        const int64_t n = run.width;
+        pool_values<2, 2>(x + 4 * row * n, 2 * n, 2, 2 * n, n, static_cast<const T*>(nullptr), T{0}, larger,
+                          [&](int64_t o, V v) CR_INLINE_LAMBDA { put(y + row * n + o, v, n - o, (past - row) * n - o); });
+      });
+}
+
 /// x [..., H, W] -> y (, where) [..., OH, OW]. A window of nothing but padding gives -inf at no position.
 template <class T>
 void max_pool2d(Context& ctx, const Args& args) {
@@ -226,13 +301,20 @@ void max_pool2d(Context& ctx, const Args& args) {
   const TensorView& where = args.out[positions ? 1 : 0];
   check_same_planes(x, y);
   check_same_planes(x, where);
-  const auto from = planes_of<T>(x);
+  const auto from = planes_of<const T>(x);
   const auto to = output_planes<T>(y);
   const auto to_where = output_planes<IntFor<T>>(where);
   CR_CHECK(to.height == to_where.height && to.width == to_where.width);
   CR_CHECK(from.height * from.width < kNowhere<T>);
   const MaxGeometry pool = max_geometry(from.height, from.width, to.height, to.width, args.params);
   const PoolAxis &h = pool.h, &w = pool.w;
+  if (is_pair_run(h, w, from, to) && is_pair_run(h, w, from, to_where)) {
+    const PairRows run{from.count * h.out, h.out, w.out};
+    return for_each_pair_row(ctx, run, [&](int64_t begin, int64_t past) {
+      if (!positions) return max_of_pairs(run, from.data, to.data, begin, past);
+      best_of_pairs(run, from.data, {to.data, to_where.data}, begin, past);
+    });
+  }
   const int64_t reads = from.width * (h.adaptive ? from.height / to.height + 1 : h.kernel) + to.width * w.kernel;
   const bool plain = from.stride == 1 && h.dilation == 1, pairs = plain && is_pairs(w), triples = plain && is_triples(w);
   const auto rows = pairs ? (positions ? &max_at_stride_two<2, true, T> : &max_at_stride_two<2, false, T>)
@@ -242,7 +324,7 @@ void max_pool2d(Context& ctx, const Args& args) {
     const int64_t at = run.first * w.out, room = room_of(to, run);
     const MaxRow<T> result{plane(to, run.plane) + at, positions ? plane(to_where, run.plane) + at : nullptr};
     if (pairs || triples) {
-      rows(h, w, source, from.row_stride, result, run.first, run.past, room);
+      rows(h, w, source, from.row_stride, end_of(from, run.plane), result, run.first, run.past, room);
     } else {
       max_of_any(ctx, run.worker, h, w, source, from, result, run.first, run.past, room);
     }

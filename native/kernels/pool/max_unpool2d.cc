@@ -1,4 +1,5 @@
 // The gradient of a maximum, and the gradient of that: values go to, or come from, the positions that max_pool2d found.
+#include "kernels/pool/pairs.h"
 #include "kernels/pool/spread.h"
 
 namespace chainrule::CR_ISA {
@@ -6,12 +7,13 @@ namespace chainrule::CR_ISA {
 /// gx, rows first..past-1, of windows K x K at stride 2: each input looks whether the windows that hold it chose it. Inputs 2 q and 2 q + 1
 /// are held by window q; the second one, when K is 3, by window q + 1 too. Windows are added in row-major order.
 template <int K, class T>
-[[gnu::noinline]] void gather_chosen(PoolAxis h, PoolAxis w, const T* g, int64_t g_stride, const IntFor<T>* where, int64_t where_stride,
+[[gnu::noinline]] void gather_chosen(PoolAxis any_h, PoolAxis w, const T* g, int64_t g_stride, const IntFor<T>* where, int64_t where_stride,
                                      T* gx, int64_t first, int64_t past, int64_t room) {
   using V = Vec<T>;
   using I = IntVec<V>;
   constexpr int64_t lanes = kLanes<T>;
   const I steps = lane_numbers<T>() * splat<I>(2);
+  const PoolAxis h = at_stride_two<K>(any_h);
   for (int64_t i = first; i < past; ++i, gx += w.in, room -= w.in) {
     const Window over = windows_over(h, i);
     const auto chosen = [&](V sum, int64_t o, int64_t q, I here) CR_INLINE_LAMBDA {
@@ -32,6 +34,31 @@ template <int K, class T>
       return sum;
     });
   }
+}
+
+/// The same for windows that are pairs: rows of windows begin..past-1 of all planes.
+template <class T>
+CR_INLINE void gather_pairs(const PairRows& run, const T* g, const IntFor<T>* where, T* gx, int64_t begin, int64_t past) {
+  using V = Vec<T>;
+  using I = IntVec<V>;
+  const int64_t n = run.width, in = 2 * n;
+  const PairLanes<T> at = pair_lanes<T>(n);
+  const bool narrow = is_narrow<T>(n);
+  const I steps = narrow ? at.column : lane_numbers<T>() * splat<I>(2), second = narrow ? at.second : I{};
+  const auto first_of = [&](int64_t row) CR_INLINE_LAMBDA { return static_cast<IntFor<T>>(row % run.per_plane * 2 * in); };
+  const auto value = [&](int64_t row, int64_t o, int line) CR_INLINE_LAMBDA {
+    const I first = narrow ? (second ? splat<I>(first_of(row + 1)) : splat<I>(first_of(row))) : splat<I>(first_of(row));
+    const I from_here = load(where + row * n + o) - (first + steps + splat<I>(static_cast<IntFor<T>>(2 * o + line * in)));
+    const V v = load(g + row * n + o) + V{};  // as in a sum, -0 is 0
+    return Columns<V>{select<V>(from_here == 0, v, V{}), select<V>(from_here == splat<I>(1), v, V{})};
+  };
+  pair_gradients(run, gx, begin, past, value, [&](int64_t row) CR_INLINE_LAMBDA {
+    const int64_t first = row % run.per_plane * 2 * in;
+    for (int64_t i = 0; i < 2 * in; ++i) {
+      const int64_t window = row * n + i % in / 2;
+      gx[2 * row * in + i] = where[window] == first + i ? g[window] + T{0} : T{0};
+    }
+  });
 }
 
 /// g added at each position of a plane.
@@ -59,6 +86,10 @@ void max_unpool2d(Context& ctx, const Args& args) {
   CR_CHECK(g.height == where.height && g.width == where.width);
   const MaxGeometry pool = max_geometry(to.height, to.width, g.height, g.width, args.params);
   const PoolAxis &h = pool.h, &w = pool.w;
+  if (is_pair_run(h, w, to, g) && is_pair_run(h, w, to, where)) {
+    const PairRows run{to.count * h.out, h.out, w.out};
+    return for_each_pair_row(ctx, run, [&](int64_t begin, int64_t past) { gather_pairs(run, g.data, where.data, to.data, begin, past); });
+  }
   const bool pairs = is_pairs(h) && is_pairs(w), triples = is_triples(h) && is_triples(w);
   if (!(pairs || triples) || g.stride != 1 || where.stride != 1) {
     const int64_t size = to.height * to.width;

@@ -33,15 +33,23 @@ CR_INLINE void pool_row(int64_t out, Item edge, Column column, Merge merge, Writ
   }
 }
 
-/// The same for vectors: values only. `x` is the first of `rows` rows, as many as Rows says when that is not 0.
+/// Whether a vector may be read at p although the row ends in it: no window reaches past the row's end, so that nobody asks what is there.
+template <class T>
+CR_INLINE bool may_read_on(const T* p, const T* end, int64_t width, int64_t out) {
+  return 2 * out <= width && p + kLanes<T> <= end;
+}
+
+/// The same for vectors: values only. `x` is the first of `rows` rows, as many as Rows says when that is not 0, and `end` that of what may
+/// be read.
 template <int K, int Rows, class T, class Merge, class Write>
-CR_INLINE void pool_values(const T* x, int64_t row_stride, int64_t rows, int64_t width, int64_t out, T edge, Merge merge, Write write) {
+CR_INLINE void pool_values(const T* x, int64_t row_stride, int64_t rows, int64_t width, int64_t out, const T* end, T edge, Merge merge,
+                           Write write) {
   using V = Vec<T>;
   const int64_t count = Rows == 0 ? rows : Rows;
   const auto column = [&](int64_t i) CR_INLINE_LAMBDA {
     const int64_t n = width - i;
     const T* p = x + i;
-    if (n >= kLanes<T>) {
+    if (n >= kLanes<T> || (n > 0 && may_read_on(p + (count - 1) * row_stride, end, width, out))) {
       V v = load(p);
       for (int64_t r = 1; r < count; ++r) v = merge(v, load(p + r * row_stride));
       return v;

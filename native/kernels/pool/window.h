@@ -32,6 +32,12 @@ CR_INLINE Window window_of(const PoolAxis& a, int64_t o) {
 CR_INLINE bool is_pairs(const PoolAxis& a) { return !a.adaptive && a.kernel == 2 && a.stride == 2 && a.pad == 0 && a.dilation == 1; }
 CR_INLINE bool is_triples(const PoolAxis& a) { return !a.adaptive && a.kernel == 3 && a.stride == 2 && a.pad == 1 && a.dilation == 1; }
 
+/// An axis of pairs (K = 2) or triples, the compiler knowing its window.
+template <int K>
+CR_INLINE PoolAxis at_stride_two(const PoolAxis& a) {
+  return {a.in, a.out, K, 2, K == 3, 1, false};
+}
+
 #define CR_MAX_PARAMS "kernelH,kernelW,strideH,strideW,padH,padW,dilationH,dilationW,adaptive"
 
 /// Both axes of a maximum pooling, from its parameters.
@@ -79,6 +85,14 @@ CR_INLINE T* plane(const Planes<T>& p, int64_t index) {
     index /= p.view->shape[d];
   }
   return p.data + offset;
+}
+
+/// The end of what may be read from a plane's rows on: the tensor's, where planes have no gaps.
+template <class T>
+CR_INLINE const T* end_of(const Planes<T>& p, int64_t index) {
+  if (p.stride != 1 || p.row_stride < 0) return nullptr;
+  if (p.even && p.row_stride == p.width && (p.count == 1 || p.step == p.height * p.width)) return p.data + p.count * p.height * p.width;
+  return plane(p, index) + (p.height - 1) * p.row_stride + p.width;
 }
 
 /// An output: its rows are whole, its planes may lie anywhere.
