@@ -55,4 +55,24 @@ describe('tiles', () => {
       { numRuns: 150, seed: 11 },
     );
   });
+
+  // Around each length of row at which the way changes, and with rows that begin anywhere in a line of the cache.
+  it.each([1, 3])('give each row its number, and each number its row (%i threads)', (threads) => {
+    engine.setThreads(threads);
+    for (const width of [1, 7, 63, 64, 127, 128, 129, 131, 511, 512, 513, 700]) {
+      scope(() => {
+        const height = 37;
+        const image = Float32Array.from({ length: height * width }, (_, i) => ((i * 7919) % 1009) - 500);
+        const numbers = Float32Array.from({ length: height }, (_, i) => i * 3 - 50);
+        for (const dtype of ['f32', 'f64', 'i32'] as const) {
+          const [x, level] = [fromArray(image, [height, width]).to(dtype), fromArray(numbers, [height, 1]).to(dtype)];
+          const at = (i: number): [number, number] => [image[i]!, numbers[Math.floor(i / width)]!];
+          expect([...sub(x, level).dataSync()].findIndex((v, i) => v !== at(i)[0] - at(i)[1])).toBe(-1);
+          expect([...sub(level, x).dataSync()].findIndex((v, i) => v !== at(i)[1] - at(i)[0])).toBe(-1);
+          const both = sub(level.expand([height, width]), level.mul(2));
+          expect([...both.dataSync()].findIndex((v, i) => v !== -at(i)[1])).toBe(-1);
+        }
+      });
+    }
+  });
 });

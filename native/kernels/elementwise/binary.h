@@ -17,7 +17,7 @@ constexpr auto binary_kernels(const char* name, const char* params = "") {
 
 /// Row function of an op that works on one element at a time (integer division and the like).
 template <class Op, class T>
-void scalar_row(void* y, const void* const* x, int64_t n, const double*, bool) {
+void scalar_row(void* y, const void* const* x, int64_t n, const double*, RowHints) {
   T* out = static_cast<T*>(y);
   const T* a = static_cast<const T*>(x[0]);
   const T* b = static_cast<const T*>(x[1]);

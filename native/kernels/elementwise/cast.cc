@@ -77,20 +77,20 @@ CR_INLINE Stored<To> cast_one(Stored<From> x) {
 }
 
 template <class To, class From>
-void cast_row(void* y, const void* const* x, int64_t n, const double*, bool streamed) {
+void cast_row(void* y, const void* const* x, int64_t n, const double*, RowHints hints) {
   constexpr int kPart = kCastLanes<Stored<To>, Stored<From>>;
   constexpr int64_t ahead = kAheadBytes / static_cast<int64_t>(sizeof(Stored<From>));
   Stored<To>* out = static_cast<Stored<To>*>(y);
   const Stored<From>* in = static_cast<const Stored<From>*>(x[0]);
   int64_t i = 0;
-  if (streamed) {
+  if (hints.streamed) {
     for (const int64_t head = to_next_vector(out, n); i < head; ++i) out[i] = cast_one<To, From>(in[i]);
   }
   for (; i + kPart <= n; i += kPart) {
     Part<Stored<From>, kPart> from;
     std::memcpy(&from, in + i, sizeof from);
     const auto to = cast_lanes<To, From, kPart>(from);
-    if (streamed) {
+    if (hints.streamed) {
       __builtin_prefetch(in + i + ahead);
       stream_store_part(out + i, to);
     } else {

@@ -81,7 +81,7 @@ void map_operands(Context& ctx, const Args& args, const TensorView* const (&view
         const void* inputs[N > 1 ? N - 1 : 1];
         for (int i = 1; i < N; ++i) inputs[i - 1] = fetch(views[i]->dtype, address(i), loop.strides[i][last], n, tiles[i]);
         const bool direct = !is_half(views[0]->dtype) && loop.strides[0][last] == 1;
-        row(direct ? address(0) : tiles[0].wide, inputs, n, args.params, false);
+        row(direct ? address(0) : tiles[0].wide, inputs, n, args.params, {});
         if (!direct) put(views[0]->dtype, address(0), loop.strides[0][last], n, tiles[0]);
       }
     });
@@ -89,7 +89,7 @@ void map_operands(Context& ctx, const Args& args, const TensorView* const (&view
 }
 
 /// y = x: widening and rounding are all that a cast is.
-void copy_row(void* y, const void* const* x, int64_t n, const double*, bool) {
+void copy_row(void* y, const void* const* x, int64_t n, const double*, RowHints) {
   std::memcpy(y, x[0], static_cast<size_t>(n) * sizeof(float));
 }
 

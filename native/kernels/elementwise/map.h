@@ -6,13 +6,20 @@
 namespace chainrule::CR_ISA {
 
 /// y[i] = f(x[0][i], x[1][i], ...) for i in 0..n-1; contiguous, n >= 1, element types as registered. Values must not depend on how the
-/// elements are cut into rows. `streamed`: y is larger than the caches and had better be stored past them.
-using RowFn = void (*)(void* y, const void* const* x, int64_t n, const double* params, bool streamed);
+/// elements are cut into rows.
+struct RowHints {
+  bool streamed = false;  // y is larger than the caches and had better be stored past them
+  uint8_t repeated = 0;   // bit k: x[k] is one number, of which there is a whole vector and no more
+};
+using RowFn = void (*)(void* y, const void* const* x, int64_t n, const double* params, RowHints hints);
+
+/// What a row function does with an input that is one number along a row: it needs n of them, or knows what to do with one vector.
+enum class Repeated : uint8_t { as_row, as_vector };
 
 inline constexpr int64_t kAheadBytes = 4096;  // rows that stream ask for their operands this far ahead
 
 /// Runs `row` over out[0] and up to three inputs broadcast to its shape. Operands that are not contiguous go through tiles in L1.
-void map_rows(Context& ctx, const Args& args, RowFn row);
+void map_rows(Context& ctx, const Args& args, RowFn row, Repeated repeated = Repeated::as_row);
 
 /// What a tensor of T holds in memory: a bool is a byte, 0 or 1.
 template <class T>
@@ -47,17 +54,24 @@ CR_INLINE auto apply(const double* params, V... x) {
   }
 }
 
+/// Elements from one vector of an input to the next.
+template <class T>
+CR_INLINE int64_t step_of(RowHints hints, int input) {
+  return (hints.repeated >> input & 1) != 0 ? 0 : kLanes<T>;
+}
+
 /// Whole vectors; streamed: out is aligned.
 template <class Op, int Inputs, class T>
-__attribute__((noinline)) void same_type_vectors(T* out, const T* a, const T* b, int64_t n, const double* params, bool streamed) {
+__attribute__((noinline)) void same_type_vectors(T* out, const T* a, const T* b, int64_t n, const double* params, RowHints hints) {
   constexpr int64_t ahead = kAheadBytes / static_cast<int64_t>(sizeof(T));
-  for (int64_t i = 0; i < n; i += kLanes<T>) {
+  const int64_t a_step = step_of<T>(hints, 0), b_step = step_of<T>(hints, Inputs - 1);
+  for (int64_t i = 0; i < n; i += kLanes<T>, a += a_step, b += b_step) {
     Vec<T> y;
-    if constexpr (Inputs == 1) y = apply<Op>(params, load(a + i));
-    if constexpr (Inputs == 2) y = apply<Op>(params, load(a + i), load(b + i));
-    if (streamed) {
-      __builtin_prefetch(a + i + ahead);
-      if constexpr (Inputs == 2) __builtin_prefetch(b + i + ahead);
+    if constexpr (Inputs == 1) y = apply<Op>(params, load(a));
+    if constexpr (Inputs == 2) y = apply<Op>(params, load(a), load(b));
+    if (hints.streamed) {
+      __builtin_prefetch(a + ahead);
+      if constexpr (Inputs == 2) __builtin_prefetch(b + ahead);
       stream_store(out + i, y);
     } else {
       store(out + i, y);
@@ -66,22 +80,21 @@ __attribute__((noinline)) void same_type_vectors(T* out, const T* a, const T* b,
 }
 /// Row function of an op whose inputs and output are all T.
 template <class Op, int Inputs, class T>
-void same_type_row(void* y, const void* const* x, int64_t n, const double* params, bool streamed) {
+void same_type_row(void* y, const void* const* x, int64_t n, const double* params, RowHints hints) {
   T* out = static_cast<T*>(y);
-  const T* a = static_cast<const T*>(x[0]);
-  const T* b = static_cast<const T*>(x[Inputs - 1]);
-  // A part of a vector up to where stores can be aligned, whole vectors, and the rest.
-  int64_t done = 0, part = streamed ? to_next_vector(out, n) : 0;
+  const auto input = [&](int k, int64_t i) { return static_cast<const T*>(x[k]) + (step_of<T>(hints, k) == 0 ? 0 : i); };
+  // A part of a vector up to where stores are aligned (half as fast where they are not), whole vectors, and the rest.
+  int64_t done = 0, part = to_next_vector(out, n);
   for (;;) {
     if (part > 0) {
       Vec<T> v;
-      if constexpr (Inputs == 1) v = apply<Op>(params, load_partial(a + done, part));
-      if constexpr (Inputs == 2) v = apply<Op>(params, load_partial(a + done, part), load_partial(b + done, part));
+      if constexpr (Inputs == 1) v = apply<Op>(params, load_partial(input(0, done), part));
+      if constexpr (Inputs == 2) v = apply<Op>(params, load_partial(input(0, done), part), load_partial(input(1, done), part));
       store_partial(out + done, v, part);
       done += part;
     }
     const int64_t whole = (n - done) / kLanes<T> * kLanes<T>;
-    if (whole > 0) same_type_vectors<Op, Inputs>(out + done, a + done, b + done, whole, params, streamed);
+    if (whole > 0) same_type_vectors<Op, Inputs>(out + done, input(0, done), input(Inputs - 1, done), whole, params, hints);
     done += whole;
     part = n - done;
     if (part == 0) return;
@@ -90,7 +103,7 @@ void same_type_row(void* y, const void* const* x, int64_t n, const double* param
 
 template <class Op, int Inputs, class T>
 void run_same_type(Context& ctx, const Args& args) {
-  map_rows(ctx, args, &same_type_row<Op, Inputs, Stored<T>>);
+  map_rows(ctx, args, &same_type_row<Op, Inputs, Stored<T>>, Repeated::as_vector);
 }
 
 }  // namespace chainrule::CR_ISA

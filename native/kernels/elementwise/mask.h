@@ -15,7 +15,7 @@ CR_INLINE LaneBytes<T> mask_bytes(IntVec<Vec<T>> mask) {
 }
 
 template <class Op, int Inputs, class T>
-void mask_row(void* y, const void* const* x, int64_t n, const double*, bool) {
+void mask_row(void* y, const void* const* x, int64_t n, const double*, RowHints) {
   uint8_t* out = static_cast<uint8_t*>(y);
   const T* a = static_cast<const T*>(x[0]);
   const T* b = static_cast<const T*>(x[Inputs > 1 ? 1 : 0]);

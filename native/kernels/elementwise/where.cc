@@ -14,7 +14,7 @@ CR_INLINE IntVec<Vec<T>> mask_lanes(LaneBytes<T> bytes) {
 
 /// condition ? a : b; nothing is computed, so any bits pass unchanged.
 template <class T>
-void where_row(void* y, const void* const* x, int64_t n, const double*, bool streamed) {
+void where_row(void* y, const void* const* x, int64_t n, const double*, RowHints hints) {
   T* out = static_cast<T*>(y);
   const uint8_t* condition = static_cast<const uint8_t*>(x[0]);
   const T* a = static_cast<const T*>(x[1]);
@@ -29,7 +29,7 @@ void where_row(void* y, const void* const* x, int64_t n, const double*, bool str
     }
     const auto mask = mask_lanes<T>(bytes);
     const Vec<T> chosen = mask ? load_up_to(a + i, n - i) : load_up_to(b + i, n - i);
-    if (streamed && aligned && n - i >= kLanes<T>) {
+    if (hints.streamed && aligned && n - i >= kLanes<T>) {
       stream_store(out + i, chosen);
     } else {
       store_up_to(out + i, chosen, n - i);
