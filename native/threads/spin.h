@@ -22,6 +22,15 @@ inline constexpr std::chrono::microseconds kSpin{20};           // JavaScript's 
 inline constexpr std::chrono::microseconds kWorkerSpin{50};     // between two parallel commands of a training step
 inline constexpr std::chrono::microseconds kExecutorSpin{100};  // from a result to the next command of who awaited it
 
+/// CPUs that this process may use: by affinity and by the container's quota. At least 1.
+int usable_cpus();
+
+/// Whether polling can pay: where there is one CPU, it keeps from running what is waited for.
+inline bool polling_pays() {
+  static const bool pays = usable_cpus() > 1;
+  return pays;
+}
+
 /// Polls `ready` for at most `time`. Returns whether it became true.
 template <class Ready>
 bool spin_until(Ready ready, std::chrono::microseconds time = kSpin) {
@@ -30,6 +39,7 @@ bool spin_until(Ready ready, std::chrono::microseconds time = kSpin) {
     if (ready()) return true;
     cpu_relax();
   }
+  if (!polling_pays()) return ready();
   const auto deadline = Clock::now() + time;
   while (Clock::now() < deadline) {
     for (int i = 0; i < 32; ++i) {

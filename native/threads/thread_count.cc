@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "threads/pool.h"
+#include "threads/spin.h"
 
 #if defined(__linux__)
 #include <sched.h>
@@ -39,12 +40,14 @@ int cpus_in_quota() {
 
 }  // namespace
 
+int usable_cpus() { return std::min(cpus_in_affinity(), cpus_in_quota()); }
+
 int default_thread_count() {
   if (const char* text = std::getenv("CHAINRULE_THREADS")) {
     const long asked = std::strtol(text, nullptr, 10);
     if (asked >= 1 && asked <= 1024) return static_cast<int>(asked);
   }
-  return std::min(cpus_in_affinity(), cpus_in_quota());
+  return usable_cpus();
 }
 
 }  // namespace chainrule
