@@ -109,6 +109,12 @@ CR_INLINE int64_t next_row_stride(const LabelRows& r, int operand) {
   return r.inner_rank > 0 ? r.inner_stride[operand][r.inner_rank - 1] : r.outer_stride[operand];
 }
 
+/// The row `offset` elements from p; none where there is no result.
+template <class T>
+CR_INLINE T* row_of(T* p, int64_t offset) {
+  return p == nullptr ? nullptr : p + offset;
+}
+
 /// body(x, row, y, streamed) for every row, x and y contiguous: rows that are not are copied in groups. A large result is to be streamed.
 template <class T, class Body>
 CR_INLINE void for_label_rows(Context& ctx, const LabelRows& r, const T* scores, const GradRows<T>& result, Body body) {
@@ -120,7 +126,7 @@ CR_INLINE void for_label_rows(Context& ctx, const LabelRows& r, const T* scores,
   const int64_t x_next = next_row_stride(r, 0), y_next = next_row_stride(result.rows, 0);
   parallel_units(ctx, (r.rows + grain - 1) / grain, [&](int64_t unit, int worker) {
     T* buffer = copies ? worker_scratch<T>(ctx, worker, 2 * most * pitch) : nullptr;
-    T* buffer_y = buffer + most * pitch;
+    T* buffer_y = copies ? buffer + most * pitch : nullptr;
     const int64_t end = r.rows < (unit + 1) * grain ? r.rows : (unit + 1) * grain;
     for (int64_t row = unit * grain; row < end;) {
       const int64_t left = last - row % last, wanted = end - row < most ? end - row : most;
@@ -129,7 +135,7 @@ CR_INLINE void for_label_rows(Context& ctx, const LabelRows& r, const T* scores,
       T* to = result.data == nullptr ? nullptr : result.data + label_row_offset(result.rows, 0, row);
       if (copy_x) gather_rows(from, x_next, r.class_stride, group, n, buffer, pitch);
       for (int64_t i = 0; i < group; ++i) {
-        body(copy_x ? buffer + i * pitch : from + i * x_next, row + i, copy_y ? buffer_y + i * pitch : to + i * y_next, streamed);
+        body(copy_x ? buffer + i * pitch : from + i * x_next, row + i, copy_y ? buffer_y + i * pitch : row_of(to, i * y_next), streamed);
       }
       if (copy_y) scatter_rows(buffer_y, pitch, group, n, to, y_next, result.rows.class_stride);
       row += group;

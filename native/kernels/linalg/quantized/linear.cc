@@ -193,7 +193,7 @@ void quantized_linear(Context& ctx, const Args& args) {
   parallel_range(ctx, p.m, quantize_grain(p.k), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       p.rows[i] = quantize_row(static_cast<const float*>(x.data) + i * x.strides[0], p.k, p.x + i * p.ld);
-      std::memset(p.x + i * p.ld + p.k, 0, static_cast<size_t>(p.ld - p.k));
+      if (p.ld > p.k) std::memset(p.x + i * p.ld + p.k, 0, static_cast<size_t>(p.ld - p.k));
     }
   });
   multiply<Dot>(ctx, p);
