@@ -1,5 +1,6 @@
 // y = mask ? value : x, the mask broadcast to x.
 #include "kernels/elementwise/loops.h"
+#include "kernels/elementwise/map.h"
 
 namespace chainrule::CR_ISA {
 
@@ -28,7 +29,7 @@ void masked_fill(Context& ctx, const Args& args) {
 
 template <class... T>
 constexpr auto masked_fill_kernels() {
-  return kernel_set(Registration{"masked_fill", kDTypeOf<T>, kIsa, "Tb>T", "value", &masked_fill<T>}...);
+  return kernel_set(Registration{"masked_fill", kDTypeOf<T>, kIsa, "Tb>T", "value", &masked_fill<Stored<T>>}...);
 }
 CR_REGISTER(masked_fill, (masked_fill_kernels<float, double, int32_t, int64_t, uint8_t, bool>()));
 

@@ -1,4 +1,5 @@
 // Stable sort along an axis, with the positions that the values came from.
+#include "kernels/elementwise/map.h"
 #include "kernels/index/sort_items.h"
 
 namespace chainrule::CR_ISA {
@@ -40,7 +41,7 @@ void sort(Context& ctx, const Args& args) {
 
 template <class... T>
 constexpr auto sort_kernels() {
-  return kernel_set(Registration{"sort", kDTypeOf<T>, kIsa, "T>Tl", "axis,descending", &sort<T>}...);
+  return kernel_set(Registration{"sort", kDTypeOf<T>, kIsa, "T>Tl", "axis,descending", &sort<Stored<T>>}...);
 }
 CR_REGISTER(sort, (sort_kernels<float, double, int32_t, int64_t, uint8_t, bool>()));
 

@@ -1,6 +1,7 @@
 // The k first of each line in sorted order. Candidates are collected while a line is read: what comes after the worst of the k best so far
 // is passed over, many elements at a time, and when the candidates' room is full the k best of them are kept. So a line is read once, and
 // little of it is ever sorted. Equal elements keep their order, as in sort.
+#include "kernels/elementwise/map.h"
 #include "kernels/index/sort_items.h"
 
 namespace chainrule::CR_ISA {
@@ -88,7 +89,7 @@ void topk(Context& ctx, const Args& args) {
 
 template <class... T>
 constexpr auto topk_kernels() {
-  return kernel_set(Registration{"topk", kDTypeOf<T>, kIsa, "T>Tl", "axis,largest", &topk<T>}...);
+  return kernel_set(Registration{"topk", kDTypeOf<T>, kIsa, "T>Tl", "axis,largest", &topk<Stored<T>>}...);
 }
 CR_REGISTER(topk, (topk_kernels<float, double, int32_t, int64_t, uint8_t, bool>()));
 

@@ -1,5 +1,6 @@
 // The lower (column <= row + k) or upper (column >= row + k) triangle of each matrix; zeros elsewhere.
 #include "kernels/elementwise/loops.h"
+#include "kernels/elementwise/map.h"
 
 namespace chainrule::CR_ISA {
 
@@ -38,7 +39,7 @@ void triangle(Context& ctx, const Args& args) {
 
 template <class... T>
 constexpr auto triangle_kernels() {
-  return kernel_set(Registration{"triangle", kDTypeOf<T>, kIsa, "T>T", "k,upper", &triangle<T>}...);
+  return kernel_set(Registration{"triangle", kDTypeOf<T>, kIsa, "T>T", "k,upper", &triangle<Stored<T>>}...);
 }
 CR_REGISTER(triangle, (triangle_kernels<float, double, int32_t, int64_t, uint8_t, bool>()));
 

@@ -52,10 +52,11 @@ constexpr auto float_kernels(const char* name, const char* signature) {
                     Registration{name, DType::f64, kIsa, signature, "", &run_reduce<Op, double, double, double>});
 }
 CR_REGISTER(prod, (float_kernels<Product>("prod", "T>T")));
-CR_REGISTER(prod_whole, (kernel_set(Registration{"prod", DType::i32, kIsa, "T>l", "", &run_reduce<Product, int64_t, int32_t, int64_t>},
-                                    Registration{"prod", DType::i64, kIsa, "T>T", "", &run_reduce<Product, int64_t, int64_t, int64_t>},
-                                    Registration{"prod", DType::u8, kIsa, "T>l", "", &run_reduce<Product, int64_t, uint8_t, int64_t>},
-                                    Registration{"prod", DType::boolean, kIsa, "T>l", "", &run_reduce<Product, int64_t, bool, int64_t>})));
+CR_REGISTER(prod_whole,
+            (kernel_set(Registration{"prod", DType::i32, kIsa, "T>l", "", &run_reduce<Product, int64_t, int32_t, int64_t>},
+                        Registration{"prod", DType::i64, kIsa, "T>T", "", &run_reduce<Product, int64_t, int64_t, int64_t>},
+                        Registration{"prod", DType::u8, kIsa, "T>l", "", &run_reduce<Product, int64_t, uint8_t, int64_t>},
+                        Registration{"prod", DType::boolean, kIsa, "T>l", "", &run_reduce<Product, int64_t, uint8_t, int64_t>})));
 CR_REGISTER(norm_one, (float_kernels<NormOne>("norm_one", "T>T")));
 CR_REGISTER(norm_two, (float_kernels<NormTwo>("norm_two", "T>T")));
 CR_REGISTER(norm_infinity, (float_kernels<NormInfinity>("norm_infinity", "T>T")));

@@ -20,7 +20,7 @@ CR_REGISTER(sum, (kernel_set(Registration{"sum", DType::f32, kIsa, "T>T", "", &r
                              Registration{"sum", DType::i32, kIsa, "T>l", "", &run_reduce<Sum, int64_t, int32_t, int64_t>},
                              Registration{"sum", DType::i64, kIsa, "T>T", "", &run_reduce<Sum, int64_t, int64_t, int64_t>},
                              Registration{"sum", DType::u8, kIsa, "T>l", "", &run_reduce<Sum, int64_t, uint8_t, int64_t>},
-                             Registration{"sum", DType::boolean, kIsa, "T>l", "", &run_reduce<Sum, int64_t, bool, int64_t>})));
+                             Registration{"sum", DType::boolean, kIsa, "T>l", "", &run_reduce<Sum, int64_t, uint8_t, int64_t>})));
 CR_REGISTER(mean, (kernel_set(Registration{"mean", DType::f32, kIsa, "T>T", "", &run_reduce<Mean, float, float, float>},
                               Registration{"mean", DType::f64, kIsa, "T>T", "", &run_reduce<Mean, double, double, double>})));
 
