@@ -1,4 +1,7 @@
-/** An engine in a process of its own, spoken to in lines of JSON: one request, one answer. While nobody asks, it waits for input and leaves the processor alone. */
+/**
+ * An engine in a process of its own, spoken to in lines of JSON: one request, one answer. While nobody asks it is stopped: idle threads of many libraries go on
+ * polling for a while, on cores that another engine is measured on.
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
@@ -26,6 +29,9 @@ export interface Launch {
   readonly command: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
+
+/** Windows has no such signals. */
+const canStop = process.platform !== 'win32';
 
 /** A running engine. Every method rejects when the process ends or answers with an error. */
 export class Child {
@@ -72,6 +78,7 @@ export class Child {
     if (this.ended !== null) return Promise.reject(this.ended);
     return new Promise<T>((resolve, reject) => {
       this.waiting = { resolve: (answer) => resolve(answer as T), reject };
+      if (canStop) this.process.kill('SIGCONT');
       this.process.stdin?.write(`${JSON.stringify(request)}\n`);
     });
   }
@@ -79,6 +86,7 @@ export class Child {
   close(): void {
     this.process.stdin?.end();
     this.process.kill();
+    if (canStop) this.process.kill('SIGCONT'); // only then does it hear of the other
   }
 
   private receive(line: string): void {
@@ -86,6 +94,7 @@ export class Child {
     if (waiting === null || !line.startsWith('{')) return; // libraries print too
     const answer = JSON.parse(line) as { error?: string };
     this.waiting = null;
+    if (canStop) this.process.kill('SIGSTOP');
     if (answer.error === undefined) waiting.resolve(answer);
     else waiting.reject(new Error(`${this.name}: ${answer.error}`));
   }

@@ -1,5 +1,4 @@
 /** A peer and the process that answers for it, which is replaced when its threads have come to wait for each other. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Case } from './case.js';
 import { Child, type Prepared } from './child.js';
 import type { Peer } from './peers.js';
@@ -42,10 +41,9 @@ export class Engine {
     return this.child.ask<T>(request);
   }
 
-  /** Milliseconds of a call in a sample of that many, each of about `ms`. Then waits until the engine's idle threads leave the cores to others. */
+  /** Milliseconds of a call in a sample of that many, each of about `ms`. */
   async sample(calls: number, ms: number): Promise<number> {
     const timed = await this.child.time(calls, isLong(ms) ? 0 : 5);
-    if (this.peer.settle > 0) await sleep(this.peer.settle);
     return timed.ms;
   }
 

@@ -1,7 +1,6 @@
 /** One case on several engines: prepared, checked against each other, then timed in turns, so that a machine that changes its speed does it to all. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { nameOf, type Case } from './case.js';
 import { compare } from './check.js';
 import { Child, type Launch } from './child.js';
@@ -190,7 +189,6 @@ export class Bench {
       limits.peaks.push((await ours.engine.ask<{ flops: number }>({ do: 'peak', milliseconds: 4 })).flops);
       if (bytes !== null) {
         limits.bandwidths.push(await (this.meter ?? ours.engine).ask<Bandwidth>({ do: 'bandwidth', bytes }));
-        if (this.settings.threads > 1) await sleep(10);
       }
       // Whoever comes first meets the caches that the measurements above left behind: each engine in its turn.
       const turn = [ours, ...others];

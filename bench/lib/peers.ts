@@ -13,8 +13,6 @@ export const built = join(root, 'build-peers');
 export interface Peer extends Launch {
   /** Engines of one family do the same work by the same code: when one of them is far behind the other, its threads wait for each other. */
   readonly family: string;
-  /** Milliseconds that its threads may go on spinning after a call (several threads only): the next engine's turn waits for that. */
-  readonly settle: number;
   /** Whether it counts when the best peer is chosen; the others are shown beside. */
   readonly counts: boolean;
 }
@@ -62,34 +60,31 @@ export function findPeers(threads: number): Found {
   const peers: Peer[] = [];
   const missing: string[] = [];
   const count = { OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads) };
-  const settle = (ms: number): number => (threads === 1 ? 0 : ms);
   const python = pythonWithTorch();
   if (python === null) missing.push('PyTorch: no python3 with torch (Debian: apt-get install python3-torch)');
   else {
     const command = [python, join(folder, 'pytorch.py')];
-    peers.push({ name: 'PyTorch', family: 'PyTorch', command, env: count, settle: settle(40), counts: true });
+    peers.push({ name: 'PyTorch', family: 'PyTorch', command, env: count, counts: true });
     peers.push({
       name: 'PyTorch tuned',
       family: 'PyTorch',
       command,
       env: { ...count, ...tuned(openmpBlas()) },
-      settle: settle(10),
       counts: true,
     });
   }
-  const native = (name: string, file: string, args: readonly string[], wait: number, counts = true): void => {
+  const native = (name: string, file: string, args: readonly string[], counts = true): void => {
     const program = join(built, file);
-    if (existsSync(program)) peers.push({ name, family: name, command: [program, ...args], env: count, settle: settle(wait), counts });
+    if (existsSync(program)) peers.push({ name, family: name, command: [program, ...args], env: count, counts });
     else missing.push(`${name}: ${file} was not built`);
   };
-  native('OpenBLAS', 'openblas', [], 40);
-  native('oneDNN', 'onednn', ['plain'], 10);
-  native('oneDNN packed', 'onednn', ['packed'], 10, false);
-  native('oneDNN blocked', 'onednn', ['blocked'], 10);
+  native('OpenBLAS', 'openblas', []);
+  native('oneDNN', 'onednn', ['plain']);
+  native('oneDNN packed', 'onednn', ['packed'], false);
+  native('oneDNN blocked', 'onednn', ['blocked']);
   const javascript = (name: string, file: string, pack: string, most: number): void => {
     if (!existsSync(join(built, 'node_modules', pack))) missing.push(`${name}: ${pack} is not installed in build-peers`);
-    else if (threads <= most)
-      peers.push({ name, family: name, command: [process.execPath, join(folder, file)], env: count, settle: settle(20), counts: true });
+    else if (threads <= most) peers.push({ name, family: name, command: [process.execPath, join(folder, file)], env: count, counts: true });
   };
   javascript('onnxruntime', 'onnxruntime.mjs', 'onnxruntime-node', Infinity);
   javascript('tfjs', 'tfjs.mjs', '@tensorflow/tfjs-backend-wasm', 1); // has one thread under Node
@@ -108,5 +103,5 @@ export function chainrule(name: string, checkout: string, threads: number): Peer
   const compiled = spawnSync(process.execPath, [join('scripts', 'setup.mjs'), '--typescript'], { cwd: checkout, stdio: 'inherit' });
   if (compiled.status !== 0) throw new Error(`the TypeScript of ${checkout} does not compile`);
   const command = [process.execPath, '--import', 'tsx', join(folder, 'chainrule.ts'), checkout];
-  return { name, family: name, command, env: { CHAINRULE_THREADS: String(threads) }, settle: 2, counts: false };
+  return { name, family: name, command, env: { CHAINRULE_THREADS: String(threads) }, counts: false };
 }

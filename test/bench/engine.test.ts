@@ -53,7 +53,7 @@ describe('an engine that is far slower than it was', () => {
        const ms = times[Math.min(started, times.length - 1)];
        require('readline').createInterface({ input: process.stdin }).on('line', () => console.log(JSON.stringify({ version: '1', ms })));`,
     );
-    return new Engine({ name, family: name, command: [process.execPath, script], env: {}, settle: 0, counts: true }, threads);
+    return new Engine({ name, family: name, command: [process.execPath, script], env: {}, counts: true }, threads);
   };
   const check = async (subject: Engine, usual: number): Promise<{ ms: number; replaced: number | null }> => {
     await subject.version();
