@@ -4,7 +4,8 @@
 
 namespace chainrule::CR_ISA {
 
-inline constexpr int64_t kCacheLine = 64;  // bytes
+inline constexpr int64_t kCacheLine = 64;                   // bytes
+inline constexpr int64_t kStreamBytes = int64_t{16} << 20;  // a result of this size is not in the caches any more when it is read
 
 /// Asks for `bytes` bytes from p, wherever that points.
 CR_INLINE void prefetch_run(const void* p, int64_t bytes) {

@@ -31,8 +31,7 @@ struct PointTile {
 void multiply_points(int64_t rows, const PointTile<float>& tile);
 void multiply_points(int64_t rows, const PointTile<double>& tile);
 
-inline constexpr int64_t kStreamedPlanes = int64_t{16} << 20;  // bytes of a result that are not in the caches any more when they are read
-inline constexpr int64_t kSliverElements = 1 << 16;            // in a unit of packing
+inline constexpr int64_t kSliverElements = 1 << 16;  // in a unit of packing
 
 /// Element (i, k) of group g is data[g group + i row + k col]; bias[i bias_stride], unless it is nullptr, is added to row i of the product.
 template <class T>

@@ -22,7 +22,7 @@ CR_INLINE void multiply_planes(Context& ctx, const ConvShape& s, const Pointwise
   const KBlocks blocks = k_blocks(k);
   const auto aligned = [](int64_t bytes) { return bytes % kCacheLine == 0; };
   constexpr int64_t size = static_cast<int64_t>(sizeof(T));
-  const bool streamed = blocks.count == 1 && products * rows * pixels * size >= kStreamedPlanes &&
+  const bool streamed = blocks.count == 1 && products * rows * pixels * size >= kStreamBytes &&
                         aligned(static_cast<int64_t>(reinterpret_cast<uintptr_t>(to.data))) && aligned(to.strides[0] * size) &&
                         aligned(to.strides[1] * size);
   parallel_units(ctx, products * parts, [&](int64_t unit, int worker) {

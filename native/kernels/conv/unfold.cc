@@ -73,7 +73,7 @@ CR_INLINE void unfold_all(Context& ctx, const ConvShape& s, const TensorView& x,
   const T* packed = pack_slivers(ctx, PointwiseWeight<T>{weight_rows<T>(ctx, weight), m * k, k, 1, nullptr, 0}, s.groups, slivers, k);
   const auto aligned = [](int64_t elements) { return elements * static_cast<int64_t>(sizeof(T)) % kCacheLine == 0; };
   const int64_t bytes = s.batch * s.groups * m * s.h.out * s.w.out * static_cast<int64_t>(sizeof(T));
-  const bool streamed = bytes >= kStreamedPlanes && reinterpret_cast<uintptr_t>(y.data) % kCacheLine == 0 && aligned(y.strides[0]) &&
+  const bool streamed = bytes >= kStreamBytes && reinterpret_cast<uintptr_t>(y.data) % kCacheLine == 0 && aligned(y.strides[0]) &&
                         aligned(y.strides[1]) && aligned(s.w.out);
   const int64_t room = padded_room<T>(s.in_channels * channel_size(planes)), units = s.batch * s.groups * cut.parts;
   const int64_t grain = max_of(1, kUnitWork * cut.parts / max_of(1, work));

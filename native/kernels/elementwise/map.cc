@@ -10,7 +10,6 @@ constexpr int64_t kShortRun = 64;      // elements; shorter runs of the innermos
 constexpr int64_t kWideTile = 2048;    // elements of short rows that are taken together when an operand is repeated for each of them
 constexpr int64_t kNumberedRow = 128;  // elements; rows with a number each that are long enough to go alone
 constexpr int64_t kPairTile = 64;      // elements of two strided operands: few, so that the next ones are read while these are stored
-constexpr int64_t kStreamBytes = int64_t{16} << 20;  // results of this size are not in the caches any more when they are read
 
 // kDTypeSize would be a symbol that this object exports.
 int element_size(DType dtype) {

@@ -9,8 +9,6 @@ namespace chainrule::CR_ISA {
 inline constexpr int64_t kPiece = 64;                     // positions between two requests for what comes next
 inline constexpr int64_t kRowsAhead = 4;                  // rows asked for before they are copied
 inline constexpr int64_t kSmallTable = int64_t{1} << 18;  // bytes; not worth asking ahead for
-inline constexpr int64_t kStreamBytes = int64_t{16}
-                                        << 20;  // moved by one call: the caches are full of other things when the result is read
 
 /// What all ways to gather need: the loop over y, index and x without the axis, and x's axis.
 template <class T, class I>

@@ -7,8 +7,7 @@
 
 namespace chainrule::CR_ISA {
 
-inline constexpr int64_t kStreamedScatter = int64_t{16} << 20;  // bytes of y from which it is sent past the caches
-inline constexpr int64_t kBatch = 32;                           // sources of a row that are added together
+inline constexpr int64_t kBatch = 32;  // sources of a row that are added together
 
 /// Rows of n elements: `step` elements apart, or one element that stands for all (`single`).
 template <class T>
@@ -81,7 +80,7 @@ CR_INLINE void scatter_row(T* to, const RowSet<const T>& x, int64_t row, const R
 template <class T>
 CR_INLINE void scatter_rows(Context& ctx, T* y, RowSet<const T> x, RowSet<const T> source, Buckets buckets, int64_t size, int64_t n) {
   const int64_t bytes = n * static_cast<int64_t>(sizeof(T)), batch = bytes < 4096 ? 4096 / bytes : 1;
-  const bool stream = size * bytes >= kStreamedScatter;
+  const bool stream = size * bytes >= kStreamBytes;
   parallel_range(ctx, size, kGrainElements / (n + 1) + 1, [&](int64_t begin, int64_t end) {
     int64_t asked = begin;
     for (int64_t row = begin; row < end; ++row) {

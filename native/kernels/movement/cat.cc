@@ -29,7 +29,7 @@ inline constexpr int64_t kShortPiece = 16;  // elements; shorter ones are better
 
 template <class T>
 CR_INLINE void cat_rows(Context& ctx, const RowView& y, const RowView* pieces, int32_t count) {
-  const bool large = y.rows * y.length * static_cast<int64_t>(sizeof(T)) >= kStreamedRows;
+  const bool large = y.rows * y.length * static_cast<int64_t>(sizeof(T)) >= kStreamBytes;
   parallel_even(ctx, y.rows * y.length, kGrainElements, [&](int64_t begin, int64_t end) {
     T* data = static_cast<T*>(const_cast<void*>(y.data));
     for (int64_t at = begin; at < end;) {

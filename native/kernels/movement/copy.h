@@ -7,9 +7,7 @@ namespace chainrule::CR_ISA {
 
 inline constexpr int64_t kCopyTile = 64;                    // rows and columns of a tile: as many pages of memory as the TLB holds
 inline constexpr int64_t kStreamedCopy = int64_t{4} << 20;  // bytes from which rows that are written in pieces are sent past the caches
-
-inline constexpr int64_t kStreamedRows = int64_t{16} << 20;  // the same for rows that are contiguous on both sides
-inline constexpr int64_t kStreamedRun = 1024;                // bytes of a row that need not begin and end with a line
+inline constexpr int64_t kStreamedRun = 1024;               // bytes of a row that need not begin and end with a line
 
 /// to[i] = from[i]; `stream`: past the caches, then stream_fence() is needed.
 template <class T>
@@ -77,7 +75,7 @@ CR_INLINE void copy_rows(Context& ctx, const Loop<2>& loop, T* y, const T* x) {
   const int64_t n = loop.shape[loop.rank - 1], sy = rows.strides[0][last], sx = rows.strides[1][last];
   const int64_t bytes = n * static_cast<int64_t>(sizeof(T));
   const bool whole = bytes % kCacheLine == 0 && lines_fit(y, loop.strides[0], loop.rank - 1);
-  const bool stream = element_count(rows) * bytes >= kStreamedRows && (whole || bytes >= kStreamedRun);
+  const bool stream = element_count(rows) * bytes >= kStreamBytes && (whole || bytes >= kStreamedRun);
   parallel_range(ctx, element_count(rows), kGrainElements / (n + 1) + 1, [&](int64_t begin, int64_t end) {
     walk(rows, begin, end, [&](const int64_t* offsets, int64_t count) {
       for (int64_t r = 0; r < count; ++r) copy_run(y + offsets[0] + r * sy, x + offsets[1] + r * sx, n, stream);

@@ -160,7 +160,7 @@ void layer_norm_grad(Context& ctx, const Args& args) {
   k.n = n;
   k.centred = args.params[0] != 0;
   // All three matrices do not fit the caches.
-  k.streamed = 3 * rows * n * static_cast<int64_t>(sizeof(T)) >= 2 * kStreamedBytes && is_whole_lines(k.dx, n);
+  k.streamed = 3 * rows * n * static_cast<int64_t>(sizeof(T)) >= 2 * kStreamBytes && is_whole_lines(k.dx, n);
   T *dweight = static_cast<T*>(args.out[1].data), *dbias = static_cast<T*>(args.out[2].data);
   const int64_t small = kLayerGrain / (n + 16) + 1, share = (rows + 63) / 64;
   const int64_t per_unit = small > share ? small : share;

@@ -3,6 +3,7 @@
 #include "simd/exp_weight.h"
 #include "simd/lanes.h"
 #include "simd/log.h"
+#include "simd/stream.h"
 
 namespace chainrule::CR_ISA {
 
@@ -69,14 +70,14 @@ CR_INLINE PowerSum<T> power_sum(const T* x, int64_t n) {
   return all;
 }
 
-/// Results of this size are not in the caches any more when they are read, and rows of this size are mostly whole cache lines.
-inline constexpr int64_t kStreamedBytes = int64_t{16} << 20, kStreamedRowBytes = 1024;
+/// Bytes of a row that is mostly whole lines of the cache.
+inline constexpr int64_t kStreamedRowBytes = 1024;
 
 /// Whether a result of `rows` rows of n elements goes past the caches.
 template <class T>
 CR_INLINE bool is_streamed(int64_t rows, int64_t n) {
   const int64_t bytes = n * static_cast<int64_t>(sizeof(T));
-  return bytes >= kStreamedRowBytes && rows * bytes >= kStreamedBytes;
+  return bytes >= kStreamedRowBytes && rows * bytes >= kStreamBytes;
 }
 
 /// y[i] = f(i, m) for i < n; streamed but for what stands before the first whole cache line and behind the last vector.

@@ -66,8 +66,6 @@ CR_INLINE void for_each_tile(Context& ctx, int64_t n, const RandomStream& random
   });
 }
 
-inline constexpr int64_t kStreamedDraw = int64_t{16} << 20;  // bytes of a result that are stored past the caches
-
 /// Unsigned word of T's width.
 template <class T>
 using WordOf = typename UnsignedOf<sizeof(T)>::type;
@@ -78,7 +76,7 @@ template <class T, class Body>
 CR_INLINE void fill_random(Context& ctx, T* to, int64_t n, const RandomStream& random, Body body) {
   using W = WordOf<T>;
   static_assert(kDrawGrain % kDrawStep<W> == 0);
-  const bool streamed = n * static_cast<int64_t>(sizeof(T)) >= kStreamedDraw && reinterpret_cast<uintptr_t>(to) % kVecBytes == 0;
+  const bool streamed = n * static_cast<int64_t>(sizeof(T)) >= kStreamBytes && reinterpret_cast<uintptr_t>(to) % kVecBytes == 0;
   parallel_range(ctx, n, kDrawGrain, [&](int64_t begin, int64_t end) {
     const PhiloxKeys keys = philox_keys(random, block_of<W>(begin));
     T* y = to;
