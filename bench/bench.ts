@@ -1,12 +1,12 @@
 /** `npm run bench`: the rows of bench/cases by chainrule alone. `--help` lists the options. */
 import { writeFileSync } from 'node:fs';
 import { engine } from '../src/index.js';
-import { cases } from './cases/index.js';
 import { changeLine, changeOf, checkout, conclusion, confirmed, isSlower, type Change } from './lib/against.js';
-import { matching, nameOf, type Case } from './lib/case.js';
+import { nameOf, type Case } from './lib/case.js';
 import type { Measured } from './lib/measure.js';
-import { commonUsage, readOptions, type Options } from './lib/options.js';
+import { commonUsage, type Options } from './lib/options.js';
 import { chainrule, root, type Peer } from './lib/peers.js';
+import { runProgram } from './lib/program.js';
 import { line, rowsOf } from './lib/report.js';
 import { machine, runSession } from './lib/session.js';
 
@@ -40,27 +40,10 @@ async function guard(options: Options, revision: string, chosen: readonly Case[]
   return changes.some(isSlower) ? 1 : 0;
 }
 
-async function main(options: Options): Promise<number> {
-  if (options.help) {
-    console.log(usage);
-    return 0;
-  }
-  const chosen = matching(cases, options.filter);
-  if (options.list || chosen.length === 0) {
-    console.log(chosen.map(nameOf).join('\n') || `no row matches ${options.filter}`);
-    return options.list ? 0 : 2;
-  }
+await runProgram('bench', usage, async (options, chosen) => {
   console.log(machine());
   if (options.against !== null) return guard(options, options.against, chosen);
   const all = await runSession({ cases: chosen, options, engines: (threads) => [chainrule('chainrule', root, threads)], show: line });
   if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(all.flatMap(rowsOf), null, 1)}\n`);
   return 0;
-}
-
-try {
-  const status = await main(readOptions(process.argv.slice(2)));
-  process.exitCode ??= status;
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 2;
-}
+});

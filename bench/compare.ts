@@ -2,11 +2,10 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cases } from './cases/index.js';
-import { matching, nameOf } from './lib/case.js';
 import { page } from './lib/html.js';
-import { commonUsage, readOptions, type Options } from './lib/options.js';
-import { chainrule, findPeers, root } from './lib/peers.js';
+import { commonUsage } from './lib/options.js';
+import { chainrule, checkPeers, choosePeers, findPeers, root, type Peer } from './lib/peers.js';
+import { runProgram } from './lib/program.js';
 import { line, markdown, rowsOf, table } from './lib/report.js';
 import { machine, runSession } from './lib/session.js';
 
@@ -20,27 +19,17 @@ ${commonUsage}
 ratio = peer's time / ours: above 1, chainrule is faster. The best peer stands in [brackets]; peers in (parentheses) have an advantage that ours does not take,
 such as weights that were packed before the timing, and do not count.`;
 
-async function main(options: Options): Promise<number> {
-  if (options.help) {
-    console.log(usage);
-    return 0;
-  }
+await runProgram('compare', usage, async (options, chosen) => {
   if (options.install) spawnSync(process.execPath, [join(root, 'scripts', 'install-peers.mjs')], { stdio: 'inherit' });
-  const chosen = matching(cases, options.filter);
-  if (options.list || chosen.length === 0) {
-    console.log(chosen.map(nameOf).join('\n') || `no row matches ${options.filter}`);
-    return options.list ? 0 : 2;
-  }
+  const { peers, missing } = findPeers(1);
+  checkPeers(peers, options.peers);
   const about = machine();
   console.log(about);
-  const { missing } = findPeers(1);
   if (missing.length > 0)
     console.log(`${missing.map((text) => `not here: ${text}`).join('\n')}\nnode scripts/install-peers.mjs gets what can be got here`);
-  const wanted = (name: string): boolean =>
-    options.peers.length === 0 || options.peers.some((part) => name.toLowerCase().includes(part.toLowerCase()));
-  const engines = (threads: number) => [
+  const engines = (threads: number): Peer[] => [
     chainrule('chainrule', root, threads),
-    ...findPeers(threads).peers.filter(({ name }) => wanted(name)),
+    ...choosePeers(findPeers(threads).peers, options.peers),
   ];
   const all = await runSession({ cases: chosen, options, settled: 0.02, engines, show: line });
   console.log(`\n${table(all)}`);
@@ -48,12 +37,4 @@ async function main(options: Options): Promise<number> {
   if (options.markdown !== null) writeFileSync(options.markdown, markdown(all, about));
   if (options.html !== null) writeFileSync(options.html, page(all, about));
   return all.some(({ mismatches }) => mismatches.length > 0) ? 1 : 0;
-}
-
-try {
-  const status = await main(readOptions(process.argv.slice(2)));
-  process.exitCode ??= status;
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 2;
-}
+});

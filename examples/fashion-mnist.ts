@@ -1,26 +1,18 @@
 /**
  * Trains two networks on real images: the 784-256-10 perceptron of the textbook listing, and a small residual CNN. Run it with `npm start`.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { engine, manualSeed, nn, optim, saveSafetensors, weightHash, type Tensor } from 'chainrule';
 import { classes, loadFashionMnist, type Images } from './fashion-mnist/images.js';
 import { Mlp, ResidualCnn } from './fashion-mnist/models.js';
+import { readOptions, usage, type Options } from './fashion-mnist/options.js';
 import { predict, train, type Plan, type Trained } from './fashion-mnist/training.js';
 import { curve, picture, sideBySide } from './lib/terminal.js';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const usage = `usage: npm start -- [options]
-  --json FILE     also write the figures to FILE
-  --out FOLDER    where the weights go (default: out)
-  --seed N        seed of everything (default: 1)
-  --threads N     threads of the engine (default: all cores)
-  --act 1|2       only one of the two acts
-  --help          this text`;
-
 /** Everything that is measured. */
 interface Figures {
   act1?: { accuracy: number; seconds: number };
@@ -92,43 +84,27 @@ function prefixed(act: string, result: Result | undefined, { model }: Plan): [st
   return result === undefined ? [] : [...model.stateDict()].map(([key, value]) => [`${act}.${key}`, value]);
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      json: { type: 'string' },
-      out: { type: 'string', default: 'out' },
-      seed: { type: 'string', default: '1' },
-      threads: { type: 'string' },
-      act: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) {
-    console.log(usage);
-    return;
-  }
-  if (values.threads !== undefined) engine.setThreads(Number(values.threads));
-  const seed = Number(values.seed);
+async function main({ acts, json, out, seed, threads: wanted }: Options): Promise<void> {
+  if (wanted !== null) engine.setThreads(wanted);
   const { threads, isa } = engine.stats();
   const { train: trainSet, test } = await loadFashionMnist(join(here, 'data', 'fashion-mnist'));
   const images = trainSet.images.shape[0] ?? 0;
   console.log(`chainrule, ${threads} threads, ${isa}: Fashion-MNIST, ${images} images to learn from\n`);
 
   const first = act1(seed);
-  const one = values.act === '2' ? undefined : await perform(first, trainSet, test);
+  const one = acts.includes('1') ? await perform(first, trainSet, test) : undefined;
   const second = act2(seed, images);
-  if (values.act !== '1') console.log(`\n${nn.summary(second.model, [1, 1, 28, 28])}\n`);
-  const two = values.act === '1' ? undefined : await perform(second, trainSet, test);
+  if (acts.includes('2')) console.log(`\n${nn.summary(second.model, [1, 1, 28, 28])}\n`);
+  const two = acts.includes('2') ? await perform(second, trainSet, test) : undefined;
 
   const last = two ?? one;
-  if (last === undefined) throw new Error('--act must be 1 or 2');
+  if (last === undefined) throw new Error('no act was played');
   await showPredictions(test, last.predicted);
   console.log(curve(last.losses, 'loss by step'));
 
   const state = new Map([...prefixed('act1', one, first), ...prefixed('act2', two, second)]);
   const hash = await weightHash(state);
-  const file = join(values.out, 'fashion-mnist.safetensors');
-  await mkdir(values.out, { recursive: true });
+  const file = join(out, 'fashion-mnist.safetensors');
   await saveSafetensors(file, state);
   const figures: Figures = {
     ...(one === undefined ? {} : { act1: { accuracy: one.accuracy, seconds: one.seconds } }),
@@ -139,7 +115,15 @@ async function main(): Promise<void> {
   };
   console.log(`\npeak memory ${figures.peakMemoryMB.toFixed(0)} MB, event loop p99 ${figures.eventLoopP99Ms.toFixed(2)} ms while training`);
   console.log(`weights ${hash} in ${file}`);
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(figures, null, 2)}\n`);
+  if (json !== null) await writeFile(json, `${JSON.stringify(figures, null, 2)}\n`);
 }
 
-await main();
+let options: Options | null = null;
+try {
+  options = readOptions(process.argv.slice(2));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+}
+if (options?.help === true) console.log(usage);
+else if (options !== null) await main(options);

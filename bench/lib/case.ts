@@ -64,10 +64,11 @@ export function row(fields: Needed): Case {
   return { options: {}, mode: 'forward', wrt: [], flops: 0, reads, writes: 0, sums: 1, check: 'values', ...fields };
 }
 
-/** Rows whose `group/case` contains the text, or matches it as a regular expression; several may be given with commas. */
+/** Rows whose `group/case` contains the text, or matches it as a regular expression; several may be given with commas, which names may have too. */
 export function matching(cases: readonly Case[], filter: string): Case[] {
+  const literal = cases.filter((one) => nameOf(one).includes(filter));
+  if (literal.length > 0) return literal;
   const parts = filter.split(',').filter((part) => part !== '');
-  if (parts.length === 0) return [...cases];
   const patterns = parts.map(pattern);
   return cases.filter((one) => {
     const name = nameOf(one);

@@ -1,5 +1,7 @@
 /** Options of `npm run bench` and `npm run compare`. */
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 
 export interface Options {
@@ -27,8 +29,12 @@ export const commonUsage = `  --filter TEXT     only rows whose group/case conta
   --list            only name the rows
   --help            this text`;
 
-/** Throws an error that says which option is wrong. */
-export function readOptions(args: readonly string[]): Options {
+/** Options that only one of the two programs has. */
+const own = { bench: ['against'], compare: ['peers', 'html', 'markdown', 'install'] } as const;
+export type ProgramName = keyof typeof own;
+
+/** Throws an error that says which option is wrong, before anything is measured. */
+export function readOptions(args: readonly string[], program: ProgramName): Options {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -46,6 +52,10 @@ export function readOptions(args: readonly string[]): Options {
       install: { type: 'boolean', default: false },
     },
   });
+  const other = program === 'bench' ? 'compare' : 'bench';
+  const foreign = own[other].find((name) => args.some((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`)));
+  if (foreign !== undefined) throw new Error(`--${foreign} is an option of \`npm run ${other}\`; --help lists those of this command`);
+  for (const name of ['json', 'html', 'markdown'] as const) checkFile(name, values[name]);
   const all = availableParallelism();
   const threads = values.threads === undefined ? [...new Set([1, all])] : values.threads.split(',').map((text) => count('threads', text));
   return {
@@ -67,6 +77,18 @@ export function readOptions(args: readonly string[]): Options {
 function count(name: string, text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1 || value > 1024)
-    throw new Error(`--${name} takes whole numbers from 1, got ${JSON.stringify(text)}`);
+    throw new Error(`--${name} takes whole numbers from 1 to 1024, got ${JSON.stringify(text)}`);
   return value;
+}
+
+/** Makes the folder of a file that is to be written: a run of twenty minutes must not end without its result. */
+function checkFile(name: string, file: string | undefined): void {
+  if (file === undefined) return;
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    accessSync(dirname(file), constants.W_OK);
+  } catch (error) {
+    throw new Error(`--${name} ${file} cannot be written: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) throw new Error(`--${name} takes a file, ${file} is a folder`);
 }

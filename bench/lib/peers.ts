@@ -92,6 +92,21 @@ export function findPeers(threads: number): Found {
   return { peers, missing };
 }
 
+const isCalled = ({ name }: Peer, text: string): boolean => name.toLowerCase().includes(text.toLowerCase());
+
+/** Peers whose names contain one of the texts; all when there are no texts. */
+export function choosePeers(peers: readonly Peer[], texts: readonly string[]): readonly Peer[] {
+  return texts.length === 0 ? peers : peers.filter((peer) => texts.some((text) => isCalled(peer, text)));
+}
+
+/** Throws when a text chooses nobody. */
+export function checkPeers(peers: readonly Peer[], texts: readonly string[]): void {
+  const unknown = texts.find((text) => !peers.some((peer) => isCalled(peer, text)));
+  if (unknown === undefined) return;
+  const names = peers.map(({ name }) => name).join(', ') || 'no peers; --install gets them';
+  throw new Error(`--peers: nobody here is called ${unknown}; there are ${names}`);
+}
+
 /** The program that measures bandwidth (peers/limit.cc); null where it was not built: then chainrule's own plainest kernels have to do. */
 export function bandwidthMeter(threads: number): Launch | null {
   const program = join(built, 'limit');

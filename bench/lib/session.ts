@@ -33,64 +33,82 @@ export interface Session {
   readonly show: (measured: Measured) => string;
 }
 
-/** Measures all cases for all thread counts. Lines go to stdout, progress to stderr. */
-export async function runSession({ cases, options, settled = 0, engines, show }: Session): Promise<Measured[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'chainrule-bench-'));
-  const bar = process.stderr.isTTY
+/** Lines go to stdout; a bar of the rows done goes to stderr where that is a terminal. */
+class Progress {
+  private readonly bar = process.stderr.isTTY
     ? new SingleBar({ format, etaBuffer: 50, barsize: 24, stream: process.stderr, clearOnComplete: true }, Presets.shades_classic)
     : null;
-  let bench: Bench | null = null;
-  const clean = (): void => {
-    bar?.stop();
-    bench?.close();
-    rmSync(folder, { recursive: true, force: true });
-  };
-  let stopped = false;
-  // What was measured so far is still reported: the engines end, and with them the row under way.
-  const interrupted = (): void => {
-    stopped = true;
-    bench?.close();
-  };
-  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
-  const say = (text: string): void => {
-    if (bar !== null) process.stderr.write('\r\x1b[K');
+
+  constructor(rows: number) {
+    this.bar?.start(rows, 0, { name: '' });
+  }
+  readonly say = (text: string): void => {
+    if (this.bar !== null) process.stderr.write('\r\x1b[K');
     console.log(text);
   };
+  begin(one: Case): void {
+    this.bar?.update({ name: nameOf(one) });
+  }
+  done(): void {
+    this.bar?.increment();
+  }
+  stop(): void {
+    this.bar?.stop();
+  }
+}
+
+/** All cases on engines that are running; `found` takes each result as it comes. */
+async function measureRows(
+  bench: Bench,
+  { cases, show }: Session,
+  progress: Progress,
+  found: (measured: Measured) => void,
+  stop: AbortSignal,
+): Promise<void> {
+  for (const one of cases) {
+    if (stop.aborted) return;
+    progress.begin(one);
+    const measured = await bench.measure(one, (message) => progress.say(`  ${nameOf(one)}: ${message}`));
+    progress.done();
+    if (measured === null) continue;
+    found(measured);
+    progress.say(show(measured));
+  }
+}
+
+/** Measures all cases for all thread counts. When it is interrupted the engines end, and with them the row under way; the rows before it are the result. */
+export async function runSession(session: Session): Promise<Measured[]> {
+  const { cases, options, settled = 0, engines } = session;
+  const { rounds, sample } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'chainrule-bench-'));
+  const progress = new Progress(cases.length * options.threads.length);
+  const stop = new AbortController();
+  const interrupt = (): void => stop.abort();
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   const all: Measured[] = [];
   const known = new Map<string, number>();
   try {
-    bar?.start(cases.length * options.threads.length, 0, { name: '' });
     for (const threads of options.threads) {
-      if (stopped) break;
-      bench = new Bench({
-        threads,
-        meter: bandwidthMeter(threads),
-        rounds: options.rounds,
-        settled,
-        sample: options.sample,
-        folder,
-        known,
-      });
-      await bench.start(engines(threads), say);
-      say(`${threads} thread${threads === 1 ? '' : 's'}: ${[...bench.versions].map(([name, version]) => `${name} ${version}`).join(', ')}`);
-      for (const one of cases) {
-        if (stopped) break;
-        bar?.update({ name: nameOf(one) });
-        const measured = await bench.measure(one, (message) => say(`  ${nameOf(one)}: ${message}`));
-        bar?.increment();
-        if (measured === null) continue;
-        all.push(measured);
-        say(show(measured));
+      if (stop.signal.aborted) break;
+      const bench = new Bench({ threads, meter: bandwidthMeter(threads), rounds, settled, sample, folder, known });
+      stop.signal.addEventListener('abort', () => bench.close());
+      try {
+        await bench.start(engines(threads), progress.say);
+        const versions = [...bench.versions].map(([name, version]) => `${name} ${version}`);
+        progress.say(`${threads} thread${threads === 1 ? '' : 's'}: ${versions.join(', ')}`);
+        await measureRows(bench, session, progress, (measured) => all.push(measured), stop.signal);
+      } finally {
+        bench.close();
       }
-      bench.close();
     }
   } catch (error) {
-    if (!stopped) throw error;
+    if (!stop.signal.aborted) throw error;
   } finally {
-    clean();
-    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+    progress.stop();
+    rmSync(folder, { recursive: true, force: true });
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
-  if (stopped) {
+  if (stop.signal.aborted) {
     console.log('interrupted; what follows is of the rows above');
     process.exitCode = 130;
   }

@@ -44,13 +44,19 @@ describe('npm run bench', () => {
   });
 
   it('says when no row matches', () => {
-    const { stdout, status } = run('bench.ts', '--filter', 'nothing of this name');
-    expect(stdout).toContain('no row matches');
+    const { stderr, status } = run('bench.ts', '--filter', 'nothing of this name');
+    expect(stderr).toContain('no row matches nothing of this name');
     expect(status).toBe(2);
   });
 });
 
 describe('npm run compare', () => {
+  it('says when no peer has the name', () => {
+    const { stderr, status } = run('compare.ts', '--filter', 'gemm-square/16', '--peers', 'nobody');
+    expect(stderr).toContain('--peers: nobody here is called nobody');
+    expect(status).toBe(2);
+  });
+
   it.skipIf(peer === undefined)(`compares with a peer (${peer ?? 'none is installed: node scripts/install-peers.mjs'})`, () => {
     const json = join(folder, 'compare.json');
     const options = ['--filter', 'gemm-square/16', '--threads', '1', '--quick', '--rounds', '1', '--peers', peer ?? '', '--json', json];

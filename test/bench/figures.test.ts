@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { changeOf, conclusion, confirmed, isSlower, summaryOf, type Change } from '../../bench/lib/against.js';
 import { cases, targets } from '../../bench/cases/index.js';
@@ -64,6 +67,11 @@ describe('the table of cases', () => {
     expect(names('square/16$,square/32$')).toEqual(['gemm-square/16', 'gemm-square/32']);
     expect(names('(')).toEqual(cases.map(nameOf).filter((name) => name.includes('(')));
     expect(names('')).toHaveLength(cases.length);
+  });
+
+  it('is filtered by its whole name, which may have commas and brackets', () => {
+    for (const name of cases.map(nameOf).filter((each) => each.includes(','))) expect(matching(cases, name).map(nameOf)).toContain(name);
+    expect(matching(cases, 'attention/T=2048 causal [1,8,2048,64] and gradient')).toHaveLength(1);
   });
 });
 
@@ -248,9 +256,27 @@ describe('a commit against itself', () => {
 
 describe('options', () => {
   it('are read, with defaults for quick looks', () => {
-    expect(readOptions(['--threads', '1,3', '--filter', 'conv'])).toMatchObject({ threads: [1, 3], filter: 'conv', rounds: 9 });
-    expect(readOptions(['--quick'])).toMatchObject({ rounds: 3, sample: 3 });
-    expect(() => readOptions(['--threads', '0'])).toThrow('--threads takes whole numbers');
-    expect(() => readOptions(['--sizes', '3'])).toThrow('--sizes');
+    expect(readOptions(['--threads', '1,3', '--filter', 'conv'], 'bench')).toMatchObject({ threads: [1, 3], filter: 'conv', rounds: 9 });
+    expect(readOptions(['--quick', '--peers', 'a,b'], 'compare')).toMatchObject({ rounds: 3, sample: 3, peers: ['a', 'b'] });
+  });
+
+  it('are refused, by name, when they mean nothing', () => {
+    expect(() => readOptions(['--threads', '0'], 'bench')).toThrow('--threads takes whole numbers from 1 to 1024, got "0"');
+    expect(() => readOptions(['--sizes', '3'], 'bench')).toThrow('--sizes');
+    expect(() => readOptions(['--html', 'a.html'], 'bench')).toThrow('--html is an option of `npm run compare`');
+    expect(() => readOptions(['--against=HEAD'], 'compare')).toThrow('--against is an option of `npm run bench`');
+  });
+
+  it('make the folder of a file, and say at once when it cannot be written', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'chainrule-options-'));
+    try {
+      readOptions(['--json', join(folder, 'new', 'rows.json')], 'bench');
+      expect(readdirSync(folder)).toEqual(['new']);
+      writeFileSync(join(folder, 'file'), '');
+      expect(() => readOptions(['--json', join(folder, 'file', 'rows.json')], 'bench')).toThrow('cannot be written');
+      expect(() => readOptions(['--json', folder], 'bench')).toThrow('is a folder');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
