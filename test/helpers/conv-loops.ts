@@ -42,7 +42,7 @@ function eachTerm(
   }
 }
 
-/** Forward and both gradients against loops; returns what differs, or ''. */
+/** Forward, with and without bias, and all gradients against loops; returns what differs, or ''. */
 export function compareWithLoops(draw: Integers, p: Problem, dtype: DType): string {
   return scope(() => {
     const size = (s: readonly number[]): number => s.reduce((a, b) => a * b, 1);
@@ -53,23 +53,28 @@ export function compareWithLoops(draw: Integers, p: Problem, dtype: DType): stri
     const vg = draw.array(p.x[0] * p.w[0] * out[0] * out[1]);
     const x = fromArray(vx, p.x, { dtype, requiresGrad: true });
     const weight = fromArray(vw, p.w, { dtype, requiresGrad: true });
-    const bias = fromArray(vb, [p.w[0]], { dtype });
+    const bias = fromArray(vb, [p.w[0]], { dtype, requiresGrad: true });
     const options: Conv2dOptions = { stride: p.stride, padding: p.padding, dilation: p.dilation, groups: p.groups };
-    const y = conv2d(x, weight, draw.next(0, 1) === 1 ? bias : null, options);
-    const plain = conv2d(x, weight, bias, options);
-    backward(y, { gradient: fromArray(vg, y.shape, { dtype }) });
-    const want = { y: new Float64Array(vg.length), x: new Float64Array(vx.length), w: new Float64Array(vw.length) };
-    const pixels = out[0] * out[1];
-    want.y.forEach((_, i) => (want.y[i] = vb[Math.floor(i / pixels) % p.w[0]] ?? NaN));
+    const y = conv2d(x, weight, bias, options);
+    const plain = conv2d(x, weight, null, options);
+    const withBias = draw.next(0, 1) === 1;
+    backward(withBias ? y : plain, { gradient: fromArray(vg, y.shape, { dtype }) });
+    const zeros = (values: Float64Array): Float64Array => new Float64Array(values.length);
+    const want = { y: zeros(vg), x: zeros(vx), w: zeros(vw), b: zeros(vb) };
     eachTerm(p, out, (i, j, k) => {
       want.y[i] = (want.y[i] ?? 0) + (vx[j] ?? NaN) * (vw[k] ?? NaN);
       want.x[j] = (want.x[j] ?? 0) + (vg[i] ?? NaN) * (vw[k] ?? NaN);
       want.w[k] = (want.w[k] ?? 0) + (vg[i] ?? NaN) * (vx[j] ?? NaN);
     });
+    const pixels = out[0] * out[1];
+    const channel = (i: number): number => Math.floor(i / pixels) % p.w[0];
+    vg.forEach((g, i) => (want.b[channel(i)] = (want.b[channel(i)] ?? NaN) + g));
     const results = [
-      ['y', plain, want.y],
+      ['y', y, want.y.map((v, i) => v + (vb[channel(i)] ?? NaN))],
+      ['y without bias', plain, want.y],
       ['gradient of x', x.grad, want.x],
       ['gradient of weight', weight.grad, want.w],
+      ...(withBias ? [['gradient of bias', bias.grad, want.b] as const] : []),
     ] as const;
     for (const [name, got, expected] of results) {
       const values = got?.dataSync() ?? [];
