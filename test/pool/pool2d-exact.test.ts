@@ -122,6 +122,36 @@ describe('poolings of all sizes', () => {
     }
   });
 
+  // 48 planes of 64 x 64 are several units of work; rows of 2, 14, 28 and 64 are two to a vector, one, and several vectors long.
+  it('takes means and maxima of triples, with NaN anywhere', () => {
+    const pool = { kernel: 3, stride: 2, padding: 1 };
+    const { kernel, ...options } = pool;
+    for (const width of [2, 14, 28, 64]) {
+      const [count, height] = [width === 14 ? 200 : 48, width === 14 ? 6 : 64];
+      const image = windows(height, width, pool);
+      const values = numbers(count * height * width, width, 1);
+      for (let i = 5; i < values.length; i += 2741) values[i] = NaN;
+      const places = Array.from({ length: count }, (_, plane) =>
+        image.map(({ inside }) => inside.map((i) => values[plane * height * width + i] ?? 0)),
+      );
+      for (const dtype of ['f32', 'f64'] as const) {
+        const x = fromArray(dtype === 'f64' ? new Float64Array(values) : new Float32Array(values), [count, height, width]);
+        const round = dtype === 'f64' ? (v: number): number => v : Math.fround;
+        const [max, mean, own] = noGrad(() => [
+          maxPool2d(x, kernel, options),
+          avgPool2d(x, kernel, options),
+          avgPool2d(x, kernel, { ...options, countIncludePad: false }),
+        ]);
+        const sum = (list: number[]): number => list.reduce((a, b) => a + b, 0);
+        expect([...max.dataSync()], `max ${String(width)}`).toEqual(places.flatMap((plane) => plane.map((list) => Math.max(...list))));
+        expect([...mean.dataSync()], `mean ${String(width)}`).toEqual(places.flatMap((plane) => plane.map((list) => round(sum(list) / 9))));
+        expect([...own.dataSync()], `mean of the inside ${String(width)}`).toEqual(
+          places.flatMap((plane) => plane.map((list) => round(sum(list) / list.length))),
+        );
+      }
+    }
+  });
+
   it('hands NaN on and keeps the first of equal values', () => {
     const row = new Float32Array(40).fill(-Infinity);
     row[3] = NaN;

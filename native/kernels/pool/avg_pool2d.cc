@@ -2,30 +2,9 @@
 #include "kernels/pool/average.h"
 #include "kernels/pool/pairs.h"
 #include "kernels/pool/stride_two.h"
+#include "kernels/pool/triples.h"
 
 namespace chainrule::CR_ISA {
-
-/// Sum of n contiguous elements: element i goes to virtual lane i % 16, the lanes are added as a tree.
-template <class T>
-CR_INLINE T sum_contiguous(const T* x, int64_t n) {
-  T lane[16];
-  Vec<T> sums[16 / kLanes<T>] = {};
-  for (int64_t i = 0; i < n; i += 16) {
-    for (int part = 0; part < 16 / kLanes<T>; ++part) {
-      const int64_t at = i + part * kLanes<T>;
-      if (at + kLanes<T> <= n) {
-        sums[part] += load(x + at);
-      } else if (at < n) {
-        sums[part] += load_partial(x + at, n - at);
-      }
-    }
-  }
-  std::memcpy(lane, sums, sizeof lane);
-  for (int width = 8; width >= 1; width /= 2) {
-    for (int i = 0; i < width; ++i) lane[i] += lane[i + width];
-  }
-  return lane[0];
-}
 
 /// Means along the row of column sums at stride 1 or 2, a vector of outputs at a time.
 template <int Stride, class T>
@@ -158,6 +137,38 @@ CR_INLINE void means_of_pairs(Context& ctx, const PairRows& run, const T* x, T* 
   });
 }
 
+/// What windows of triples are divided by: a line for each of no, only the second, only the first and both rows of windows in a vector
+/// being the first of their plane.
+template <class T>
+CR_INLINE const T* triple_divisors(Context& ctx, const AvgPool& pool, int64_t size) {
+  T* to = scratch<T>(ctx, 4 * size);
+  const int64_t n = pool.w.out;
+  for (int64_t i = 0; i < 4 * size; ++i) {
+    const int64_t line = i / size, column = i % size, second = column / n % 2;
+    const int64_t rows = window_count(pool.h, (line >> (1 - second) & 1) != 0 ? 0 : 1, pool.include_pad);
+    to[i] = static_cast<T>(rows * window_count(pool.w, column % n, pool.include_pad));
+  }
+  return to;
+}
+
+/// Means of triples: what mean_at_stride_two computes.
+template <class T>
+CR_INLINE void means_of_triples(Context& ctx, const AvgPool& pool, const PairRows& run, const T* x, T* y) {
+  using V = Vec<T>;
+  const int64_t n = run.width, size = n + kLanes<T>;
+  const T *counts = column_counts<T>(ctx, pool), *divisors = triple_divisors<T>(ctx, pool, size);
+  const auto add = [](V a, V b) CR_INLINE_LAMBDA { return a + b; };
+  for_each_pair_row(ctx, run, [&](int64_t begin, int64_t past) {
+    triple_values<false>(
+        run, x, y, begin, past, T{0}, add,
+        [&](V sum, int64_t o, int tops) CR_INLINE_LAMBDA { return sum / load(divisors + tops * size + o); },
+        [&](int64_t row, int64_t line) CR_INLINE_LAMBDA {
+          mean_at_stride_two<3>(pool, line, x + 4 * (row - line) * n, 2 * n, static_cast<const T*>(nullptr), counts, y + row * n,
+                                (past - row) * n);
+        });
+  });
+}
+
 /// The mean of each image.
 template <class T>
 CR_INLINE void global_means(Context& ctx, const Planes<const T>& from, const Planes<T>& to) {
@@ -167,7 +178,10 @@ CR_INLINE void global_means(Context& ctx, const Planes<const T>& from, const Pla
     const T* x = plane(from, run.plane);
     T* copy = packed ? nullptr : worker_scratch<T>(ctx, run.worker, area);
     for (int64_t i = 0; i < area && !packed; ++i) copy[i] = x[i / from.width * from.row_stride + i % from.width * from.stride];
-    *plane(to, run.plane) = sum_contiguous(packed ? x : copy, area) / static_cast<T>(area);
+    const auto sum_of = [&](const T* p) CR_INLINE_LAMBDA {
+      return reduce_each<JoinSum, T>(area, [&](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(p + i, m); });
+    };
+    *plane(to, run.plane) = sum_of(packed ? x : copy) / static_cast<T>(area);
   });
 }
 
@@ -181,6 +195,7 @@ void avg_pool2d(Context& ctx, const Args& args) {
   const PoolAxis &h = pool.h, &w = pool.w;
   if (is_global(pool)) return global_means(ctx, from, to);
   if (is_pair_run(h, w, from, to)) return means_of_pairs(ctx, {from.count * h.out, h.out, w.out}, from.data, to.data);
+  if (is_triple_run(h, w, from, to)) return means_of_triples(ctx, pool, {from.count * h.out, h.out, w.out}, from.data, to.data);
   const T* counts = column_counts<T>(ctx, pool);
   const int64_t reads = from.width * (h.adaptive ? from.height / to.height + 1 : h.kernel) + to.width * w.kernel;
   const bool plain = from.stride == 1 && !h.adaptive, pairs = plain && is_pairs(w), triples = plain && is_triples(w);

@@ -2,6 +2,7 @@
 // stride, and then along the row; positions decide between equal values, so that the first in row-major order wins, as if scanned that way.
 #include "kernels/pool/pairs.h"
 #include "kernels/pool/stride_two.h"
+#include "kernels/pool/triples.h"
 
 namespace chainrule::CR_ISA {
 
@@ -293,6 +294,24 @@ CR_INLINE void max_of_pairs(const PairRows& run, const T* x, T* y, int64_t begin
       });
 }
 
+/// And of triples. One instruction takes the larger of two numbers, if none is a NaN.
+template <class T>
+CR_INLINE void max_of_triples(const PairRows& run, const T* x, T* y, int64_t begin, int64_t past) {
+  using V = Vec<T>;
+  const int64_t n = run.width;
+  constexpr T edge = static_cast<T>(-__builtin_inf());
+  triple_values<true>(
+      run, x, y, begin, past, edge, [](V a, V b) CR_INLINE_LAMBDA { return at_least(a, b); },
+      [](V v, int64_t, int) CR_INLINE_LAMBDA { return v; },
+      [&](int64_t row, int64_t line) CR_INLINE_LAMBDA {
+        const T* first = x + (line == 0 ? 4 * row : 4 * row - 2) * n;
+        pool_values<3, 0>(
+            first, 2 * n, line == 0 ? 2 : 3, 2 * n, n, static_cast<const T*>(nullptr), edge,
+            [](V a, V b) CR_INLINE_LAMBDA { return max(b, a); },
+            [&](int64_t o, V v) CR_INLINE_LAMBDA { put(y + row * n + o, v, n - o, (past - row) * n - o); });
+      });
+}
+
 /// x [..., H, W] -> y (, where) [..., OH, OW]. A window of nothing but padding gives -inf at no position.
 template <class T>
 void max_pool2d(Context& ctx, const Args& args) {
@@ -314,6 +333,10 @@ void max_pool2d(Context& ctx, const Args& args) {
       if (!positions) return max_of_pairs(run, from.data, to.data, begin, past);
       best_of_pairs(run, from.data, {to.data, to_where.data}, begin, past);
     });
+  }
+  if (!positions && is_triple_run(h, w, from, to)) {
+    const PairRows run{from.count * h.out, h.out, w.out};
+    return for_each_pair_row(ctx, run, [&](int64_t begin, int64_t past) { max_of_triples(run, from.data, to.data, begin, past); });
   }
   const int64_t reads = from.width * (h.adaptive ? from.height / to.height + 1 : h.kernel) + to.width * w.kernel;
   const bool plain = from.stride == 1 && h.dilation == 1, pairs = plain && is_pairs(w), triples = plain && is_triples(w);

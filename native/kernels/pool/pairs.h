@@ -13,13 +13,19 @@ struct PairRows {
   int64_t rows, per_plane, width;
 };
 
-/// Whether `large` is cut into pairs without a rest, and both lie in one piece.
+template <class T>
+CR_INLINE bool in_one_piece(const Planes<T>& p) {
+  return p.stride == 1 && p.row_stride == p.width && p.even && (p.count == 1 || p.step == p.height * p.width);
+}
+/// Whether both axes are twice as long before as behind, and both tensors lie in one piece.
+template <class A, class B>
+CR_INLINE bool is_halving(const PoolAxis& h, const PoolAxis& w, const Planes<A>& large, const Planes<B>& small) {
+  return h.in == 2 * h.out && w.in == 2 * w.out && w.out > 0 && in_one_piece(large) && in_one_piece(small);
+}
+/// Whether `large` is cut into pairs without a rest.
 template <class A, class B>
 CR_INLINE bool is_pair_run(const PoolAxis& h, const PoolAxis& w, const Planes<A>& large, const Planes<B>& small) {
-  const auto whole = [](const auto& p) CR_INLINE_LAMBDA {
-    return p.stride == 1 && p.row_stride == p.width && p.even && (p.count == 1 || p.step == p.height * p.width);
-  };
-  return is_pairs(h) && is_pairs(w) && h.in == 2 * h.out && w.in == 2 * w.out && w.out > 0 && whole(large) && whole(small);
+  return is_pairs(h) && is_pairs(w) && is_halving(h, w, large, small);
 }
 
 /// body(begin, past) for the rows of windows, in units of an even number.
