@@ -75,4 +75,24 @@ describe('tiles', () => {
       });
     }
   });
+
+  // Around each width at which blocks are cut in another way; 40 rows are two blocks and a half.
+  it.each([1, 3])('transpose operands, edges included (%i threads)', (threads) => {
+    engine.setThreads(threads);
+    for (const width of [15, 16, 17, 63, 64, 65, 247, 248, 249, 497, 559, 560, 561, 1121]) {
+      for (const height of [16, 23, 40]) {
+        scope(() => {
+          const image = Float32Array.from({ length: height * width }, (_, i) => ((i * 7919) % 1009) - 500);
+          const numbers = Float32Array.from({ length: height * width }, (_, i) => ((i * 104_729) % 1013) - 500);
+          const turned = (i: number): number => numbers[(i % width) * height + Math.floor(i / width)]!;
+          for (const dtype of ['f32', 'f64', 'i32'] as const) {
+            const [x, y] = [fromArray(image, [height, width]).to(dtype), fromArray(numbers, [width, height]).to(dtype).transpose()];
+            expect([...sub(x, y).dataSync()].findIndex((v, i) => v !== image[i]! - turned(i))).toBe(-1);
+            expect([...lt(y, x).dataSync()].findIndex((v, i) => Boolean(v) !== turned(i) < image[i]!)).toBe(-1);
+            expect([...where(lt(x, 0), x, y).dataSync()].findIndex((v, i) => v !== (image[i]! < 0 ? image[i]! : turned(i)))).toBe(-1);
+          }
+        });
+      }
+    }
+  });
 });

@@ -79,7 +79,7 @@ CR_INLINE Stored<To> cast_one(Stored<From> x) {
 template <class To, class From>
 void cast_row(void* y, const void* const* x, int64_t n, const double*, RowHints hints) {
   constexpr int kPart = kCastLanes<Stored<To>, Stored<From>>;
-  constexpr int64_t ahead = kAheadBytes / static_cast<int64_t>(sizeof(Stored<From>));
+  const int64_t ahead = hints.ahead / static_cast<int64_t>(sizeof(Stored<From>));
   Stored<To>* out = static_cast<Stored<To>*>(y);
   const Stored<From>* in = static_cast<const Stored<From>*>(x[0]);
   int64_t i = 0;

@@ -225,12 +225,13 @@ void map_operands(Context& ctx, const Args& args, const TensorView* const (&view
   }
   const int64_t elements = element_count(loop);
   if (const int32_t axis = block_axis(map); axis >= 0) {
-    const int64_t height = map.shape[axis], width = map.shape[map.last];
-    const int64_t blocks =
-        elements / (height * width) * ((height + kBlockRows - 1) / kBlockRows) * ((width + kBlockColumns - 1) / kBlockColumns);
-    const bool large = elements * map.size[0] >= kStreamBytes;
-    return parallel_range(ctx, blocks, kGrainElements / kTile / 2,
-                          [&](int64_t begin, int64_t end) { map_blocks(map, axis, large, begin, end); });
+    const auto cut = cut_blocks(map, axis, elements * map.size[0] >= kStreamBytes, is_streamable(map, elements));
+    const int64_t blocks = cut.blocks(elements, map), wanted = (elements + kGrainElements - 1) / kGrainElements;
+    const int64_t each = (blocks + wanted - 1) / wanted;
+    return parallel_units(ctx, (blocks + each - 1) / each, [&](int64_t unit, int worker) {
+      char* const memory = worker_scratch<char>(ctx, worker, N * kBlockRows * kPitchBytes);
+      map_blocks(map, cut, memory, unit * each, (unit + 1) * each < blocks ? (unit + 1) * each : blocks, blocks);
+    });
   }
   const bool streamed = is_streamable(map, elements);
   if (has_whole_rows(map) && map.shape[map.last] <= kWideTile / 4 && !has_numbered_rows(map)) {

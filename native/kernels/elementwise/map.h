@@ -5,18 +5,19 @@
 
 namespace chainrule::CR_ISA {
 
+inline constexpr int32_t kAheadBytes = 4096;  // rows that stream ask for their operands this far ahead
+
 /// y[i] = f(x[0][i], x[1][i], ...) for i in 0..n-1; contiguous, n >= 1, element types as registered. Values must not depend on how the
 /// elements are cut into rows.
 struct RowHints {
-  bool streamed = false;  // y is larger than the caches and had better be stored past them
-  uint8_t repeated = 0;   // bit k: x[k] is one number, of which there is a whole vector and no more
+  bool streamed = false;        // y is larger than the caches and had better be stored past them
+  uint8_t repeated = 0;         // bit k: x[k] is one number, of which there is a whole vector and no more
+  int32_t ahead = kAheadBytes;  // how far ahead of them rows that stream ask for operands; 0: they are in the caches
 };
 using RowFn = void (*)(void* y, const void* const* x, int64_t n, const double* params, RowHints hints);
 
 /// What a row function does with an input that is one number along a row: it needs n of them, or knows what to do with one vector.
 enum class Repeated : uint8_t { as_row, as_vector };
-
-inline constexpr int64_t kAheadBytes = 4096;  // rows that stream ask for their operands this far ahead
 
 /// Runs `row` over out[0] and up to three inputs broadcast to its shape. Operands that are not contiguous go through tiles in L1.
 void map_rows(Context& ctx, const Args& args, RowFn row, Repeated repeated = Repeated::as_row);
@@ -63,7 +64,7 @@ CR_INLINE int64_t step_of(RowHints hints, int input) {
 /// Whole vectors; streamed: out is aligned.
 template <class Op, int Inputs, class T>
 __attribute__((noinline)) void same_type_vectors(T* out, const T* a, const T* b, int64_t n, const double* params, RowHints hints) {
-  constexpr int64_t ahead = kAheadBytes / static_cast<int64_t>(sizeof(T));
+  const int64_t ahead = hints.ahead / static_cast<int64_t>(sizeof(T));
   const int64_t a_step = step_of<T>(hints, 0), b_step = step_of<T>(hints, Inputs - 1);
   for (int64_t i = 0; i < n; i += kLanes<T>, a += a_step, b += b_step) {
     Vec<T> y;

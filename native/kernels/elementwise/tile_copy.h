@@ -78,19 +78,17 @@ struct Block2 {
   int64_t row_step, column_step;
 };
 
-/// Row-major copy of a block, rows `columns` apart.
+/// Row-major copy of a block, rows `pitch` apart.
 template <class T>
-CR_INLINE void pack_block(T* to, Block2<const T> from, int64_t rows, int64_t columns) {
-  if (from.row_step == 1 && from.column_step != 1) {
-    return transpose_tile(from.data, from.column_step, to, columns, columns, rows);
-  }
-  for (int64_t i = 0; i < rows; ++i) pack_run(to + i * columns, from.data + i * from.row_step, from.column_step, columns);
+CR_INLINE void pack_block(T* to, int64_t pitch, Block2<const T> from, int64_t rows, int64_t columns) {
+  if (from.row_step == 1 && from.column_step != 1) return transpose_tile(from.data, from.column_step, to, pitch, columns, rows);
+  for (int64_t i = 0; i < rows; ++i) pack_run(to + i * pitch, from.data + i * from.row_step, from.column_step, columns);
 }
 /// The reverse.
 template <class T>
-CR_INLINE void unpack_block(Block2<T> to, const T* from, int64_t rows, int64_t columns) {
-  if (to.row_step == 1 && to.column_step != 1) return transpose_tile(from, columns, to.data, to.column_step, rows, columns);
-  for (int64_t i = 0; i < rows; ++i) unpack_run(to.data + i * to.row_step, to.column_step, from + i * columns, columns);
+CR_INLINE void unpack_block(Block2<T> to, const T* from, int64_t pitch, int64_t rows, int64_t columns) {
+  if (to.row_step == 1 && to.column_step != 1) return transpose_tile(from, pitch, to.data, to.column_step, rows, columns);
+  for (int64_t i = 0; i < rows; ++i) unpack_run(to.data + i * to.row_step, to.column_step, from + i * pitch, columns);
 }
 
 }  // namespace chainrule::CR_ISA
