@@ -84,6 +84,17 @@ void check_bounds(const TensorView& view, int64_t offset, const Block& block) {
   }
 }
 
+/// Gives the strides of row-major order to axes that nobody steps along: those of one element, and all axes of a view without elements. Any
+/// number may stand there; with these kernels see what is contiguous, and a pointer that is moved along such an axis all the same stays
+/// within the address space.
+void settle_unused_strides(TensorView& view, bool empty) {
+  int64_t next = 1;
+  for (int d = view.rank - 1; d >= 0; --d) {
+    if (empty || view.shape[d] == 1) view.strides[d] = next;
+    if (__builtin_mul_overflow(view.strides[d], view.shape[d], &next) || next > kMaxExact) next = 0;
+  }
+}
+
 /// Reads one operand and returns the words it took.
 int64_t decode_operand(const double* words, int64_t available, const BlockTable& blocks, TensorView& view, Block*& block, bool* fresh) {
   if (available < 4) fail("malformed command: it ends inside an operand");
@@ -103,6 +114,7 @@ int64_t decode_operand(const double* words, int64_t available, const BlockTable&
   const int64_t size = kDTypeSize[static_cast<int>(view.dtype)];
   const int64_t count = element_count(view);
   if (count > 0) check_bounds(view, offset, *block);
+  settle_unused_strides(view, count == 0);
   // Each element of a result has a place of its own.
   if (fresh != nullptr && count > static_cast<int64_t>(block->bytes) / size) fail("malformed command: a result overlaps itself");
   view.data = block->bytes_at(count > 0 ? offset * size : 0);

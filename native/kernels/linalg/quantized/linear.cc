@@ -123,6 +123,12 @@ void multiply_panels(const Problem& p, int64_t row_begin, int64_t row_end, int64
   }
 }
 
+/// Whether `panels` holds n rows of k weights, packed by quantized_pack.
+bool holds_panels(const TensorView& panels, int64_t n, int64_t k) {
+  return panels.rank == 1 && panels.strides[0] == 1 && panels.shape[0] >= panel_count<PlainDot>(n) * panel_bytes<PlainDot>(k) &&
+         reinterpret_cast<uintptr_t>(panels.data) % alignof(int32_t) == 0;
+}
+
 template <class Dot>
 void multiply(Context& ctx, const Problem& p) {
   if (p.m <= kFewRows) {
@@ -143,9 +149,9 @@ void multiply(Context& ctx, const Problem& p) {
 void quantized_pack(Context& ctx, const Args& args) {
   using Dot = PlainDot;
   const TensorView &w = args.in[0], &panels = args.out[0];
-  CR_CHECK(w.rank == 2 && panels.rank == 1 && panels.strides[0] == 1);
+  CR_CHECK(w.rank == 2);
   const int64_t n = w.shape[0], k = w.shape[1], count = panel_count<Dot>(n), bytes = panel_bytes<Dot>(k);
-  CR_CHECK((k <= 1 || w.strides[1] == 1) && panels.shape[0] >= count * bytes);
+  CR_CHECK((k <= 1 || w.strides[1] == 1) && holds_panels(panels, n, k));
   const int64_t grain = 1 + kPackBytes / (bytes + 1);
   parallel_range(ctx, count, grain, [&](int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; ++panel) {
@@ -183,9 +189,7 @@ void quantized_linear(Context& ctx, const Args& args) {
   p.w = static_cast<const int8_t*>(w.data);
   p.w_row = w.strides[0];
   p.panels = static_cast<const int8_t*>(panels.data);
-  if (p.m > kFewRows) {
-    CR_CHECK(panels.rank == 1 && panels.strides[0] == 1 && panels.shape[0] >= panel_count<Dot>(p.n) * panel_bytes<Dot>(p.k));
-  }
+  CR_CHECK(p.m <= kFewRows || holds_panels(panels, p.n, p.k));
   p.scale = static_cast<const float*>(scale.data);
   p.scale_stride = scale.strides[0];
   p.y = static_cast<float*>(y.data);
