@@ -87,6 +87,10 @@ export const attention = [
       { shapes: [[3, 2], [133, 2], [133, 1]], attrs: {} }, // prettier-ignore
       { shapes: [[70, 2], [70, 2], [70, 3]], attrs: { isCausal: true, scale: 1 } }, // prettier-ignore
       { shapes: [[2, 5, 16], [2, 7, 16], [2, 7, 16]], attrs: {} }, // prettier-ignore
+      // the diagonal goes by halves of a group and by 12 rows: ends before, in and behind them, keys shorter than queries and longer
+      { shapes: [[25, 2], [40, 2], [40, 16]], attrs: { isCausal: true } }, // prettier-ignore
+      { shapes: [[47, 16], [21, 16], [21, 2]], attrs: { isCausal: true } }, // prettier-ignore
+      { shapes: [[139, 1], [150, 1], [150, 1]], attrs: { isCausal: true } }, // prettier-ignore
       // masks: one number a pair, the same for all queries, by head
       { shapes: [[2, 5, 3], [2, 6, 3], [2, 6, 4], [5, 6]], attrs: {} }, // prettier-ignore
       { shapes: [[2, 5, 3], [2, 6, 3], [2, 6, 4], [2, 1, 6]], attrs: { scale: 0.3 } }, // prettier-ignore

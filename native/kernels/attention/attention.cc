@@ -13,16 +13,19 @@ inline constexpr int64_t kForwardTile = kForwardGroups* kGroup<T>;
 template <class T>
 struct Running {
   T* query;    // [depth][kGroup], scaled
-  T* mixed;    // [width][kGroup]: sum of weight times value
+  T* mixed;    // [kGroup][padded(width)]: sum of weight times value
   T* largest;  // [kGroup] score
   T* sum;      // [kGroup] of weights
 };
 
-/// Scores [keys][kGroup] -> weights relative to the largest score so far; what was summed before is scaled to it.
+/// Scores [keys][kGroup] -> weights relative to the largest score so far; what was summed before is scaled to it. `width` is that of
+/// a row of run.mixed.
 template <class T>
-CR_INLINE void soften(T* scores, int64_t keys, int64_t queries, const Running<T>& run, int64_t width, bool first) {
+CR_INLINE void soften(T* scores, const TilePlace& place, const Running<T>& run, int64_t width, bool first) {
   using V = Vec<T>;
-  for (int64_t i = 0; i < queries; i += kLanes<T>) {
+  for (int64_t i = 0; i < place.queries; i += kLanes<T>) {
+    const int64_t keys = place.seen<T>(i);
+    for (int64_t k = keys; k < place.keys; ++k) store(scores + k * kGroup<T> + i, V{});  // read by the rows of the diagonal
     const V before = first ? splat<V>(kMinusInfinity<T>) : load(run.largest + i);
     V even = before, odd = before;  // two chains; a maximum does not depend on the order
     int64_t k2 = 0;
@@ -52,9 +55,9 @@ CR_INLINE void soften(T* scores, int64_t keys, int64_t queries, const Running<T>
     const V shrink = exp2_flushed(before - base);
     store(run.sum + i, fma(load(run.sum + i), shrink, sum));
     if (!any(shrink != splat<V>(1))) continue;
-    for (int64_t d = 0; d < width; ++d) {
-      T* at = run.mixed + d * kGroup<T> + i;
-      store(at, load(at) * shrink);
+    for (int64_t row = 0; row < kLanes<T>; ++row) {
+      T* at = run.mixed + (i + row) * width;
+      for (int64_t d = 0; d < width; d += kLanes<T>) store(at + d, load(at + d) * shrink[row]);
     }
   }
 }
@@ -64,12 +67,12 @@ template <class T>
 struct ForwardScratch {
   T *query, *mixed, *largest, *sum, *scores, *extra, *key, *value;
   static int64_t size(const Attention<T>& a) {
-    return kForwardTile<T> * (a.depth + a.width + 2) + 2 * kKeyTile * kGroup<T> + kKeyTile * (padded(a.depth) + padded(a.width));
+    return kForwardTile<T> * (a.depth + padded(a.width) + 2) + 2 * kKeyTile * kGroup<T> + kKeyTile * (padded(a.depth) + padded(a.width));
   }
   ForwardScratch(const Attention<T>& a, T* at) {
     query = at;
     mixed = query + kForwardTile<T> * a.depth;
-    largest = mixed + kForwardTile<T> * a.width;
+    largest = mixed + kForwardTile<T> * padded(a.width);
     sum = largest + kForwardTile<T>;
     scores = sum + kForwardTile<T>;
     extra = scores + kKeyTile * kGroup<T>;
@@ -77,7 +80,7 @@ struct ForwardScratch {
     value = key + kKeyTile * padded(a.depth);
   }
   Running<T> group(const Attention<T>& a, int64_t g) const {
-    return {query + g * kGroup<T> * a.depth, mixed + g * kGroup<T> * a.width, largest + g * kGroup<T>, sum + g * kGroup<T>};
+    return {query + g * kGroup<T> * a.depth, mixed + g * kGroup<T> * padded(a.width), largest + g * kGroup<T>, sum + g * kGroup<T>};
   }
 };
 
@@ -92,7 +95,12 @@ CR_INLINE void finish(const Attention<T>& a, const Running<T>& run, int64_t quer
     store(run.sum + i, select<V>(none, V{}, splat<V>(1) / sum));
     store_some(lse + i, select<V>(none, V{}, load(run.largest + i) + log2(sum)), min_of(kLanes<T>, queries - i));
   }
-  unpack_group(run.mixed, run.sum, queries, a.width, y);
+  for (int64_t i = 0; i < queries; ++i) {
+    const V factor = splat<V>(run.sum[i]);
+    const T* row = run.mixed + i * padded(a.width);
+    for (int64_t d = 0; d < a.width; d += kLanes<T>)
+      store_some(y + i * a.width + d, load(row + d) * factor, min_of(kLanes<T>, a.width - d));
+  }
 }
 
 /// A tile of queries of a head.
@@ -135,29 +143,30 @@ void attend(const Attention<T>& a, const QueryPlace& place, const QueryPlace& ne
   for (int64_t k0 = 0; k0 < a.keys; k0 += kKeyTile) {
     const int64_t keys = min_of(kKeyTile, a.keys - k0);
     if (a.causal && k0 >= first + count) break;
-    const auto k = near_rows(key, k0, keys, a.depth, buffer.key), v = near_rows(value, k0, keys, a.width, buffer.value);
+    const auto k = near_rows(key, k0, keys, a.depth, buffer.key), v = whole_rows(value, k0, keys, a.width, buffer.value);
     const int64_t k1 = k0 + kKeyTile;
     const bool last = k1 >= a.keys || (a.causal && k1 >= first + count);
     const Coming<T> coming(a, place, next, k0, last);
     for (int64_t g = 0; g * kGroup<T> < count; ++g) {
       const Running<T> run = buffer.group(a, g);
       const int64_t from = first + g * kGroup<T>, queries = min_of(kGroup<T>, count - g * kGroup<T>);
-      const int64_t visible = visible_keys<T>(a.causal, from, k0, keys);
+      const int64_t visible = visible_keys<T>(a.causal, from, k0, keys), both = keys_of_both<T>(a.causal, from, k0, visible);
       if (visible == 0) continue;
-      const TilePlace at{head, from, k0, queries, visible, kGroup<T>};
-      multiply_visible(keys_of_both<T>(a.causal, from, k0, visible), visible, queries,
+      const TilePlace at{head, from, k0, queries, visible, kGroup<T>, both};
+      multiply_visible(both, visible, queries,
                        TileArgs<T>{a.depth, k.data, k.row, k.col, run.query, kGroup<T>, buffer.scores, kGroup<T>, false},
                        Asks{coming.key.part(g, groups), coming.query.part(g, groups)});
       mask_scores(a, at, buffer.scores, buffer.extra);
-      soften(buffer.scores, visible, queries, run, a.width, k0 == 0);
+      soften(buffer.scores, at, run, padded(a.width), k0 == 0);
       if (a.dropping.p > 0) {
         draw_factors(a, at, buffer.extra);
         for (int64_t i = 0; i < visible * kGroup<T>; i += kLanes<T>) {
           store(buffer.scores + i, load(buffer.scores + i) * load(buffer.extra + i));
         }
       }
-      multiply_all(a.width, queries, TileArgs<T>{visible, v.data, v.col, v.row, buffer.scores, kGroup<T>, run.mixed, kGroup<T>, k0 > 0},
-                   Asks{coming.value.part(g, groups), rows_ahead(result, from, last ? queries : 0, a.width)});
+      mix_visible(at.ahead(a.causal), queries, a.width,
+                  TileArgs<T>{visible, buffer.scores, 1, kGroup<T>, v.data, v.row, run.mixed, padded(a.width), k0 > 0},
+                  Asks{coming.value.part(g, groups), rows_ahead(result, from, last ? queries : 0, a.width)});
     }
   }
   for (int64_t g = 0; g * kGroup<T> < count; ++g) {

@@ -46,10 +46,10 @@ CR_INLINE void finish_rows(const Matrix<T>& sums, int64_t rows, int64_t seen, in
   for (int64_t i = max_of(0, seen) * cols; i < rows * cols; ++i) result[i] = T{0};
 }
 
-/// Keys that some query sees, in whole blocks.
+/// Keys that some query sees, in whole tiles.
 template <class T>
 CR_INLINE int64_t seen_keys(const Attention<T>& a) {
-  return a.causal ? min_of(a.keys, ceil_div(a.queries, kGroup<T>) * kGroup<T>) : a.keys;
+  return a.causal ? min_of(a.keys, ceil_div(a.queries, kKeyTile) * kKeyTile) : a.keys;
 }
 
 /// dQ of one tile of queries.

@@ -23,7 +23,8 @@ struct Gradient {
 /// Scratch of one unit.
 template <class T>
 struct GradScratch {
-  T *query, *g, *dquery;   // [groups][depth or width][kGroup]
+  T *query, *g;            // [groups][depth or width][kGroup]
+  T* dquery;               // [kGradTile][padded(depth)]
   T *lse, *delta;          // [kGradTile]
   T *weights, *slopes;     // [kKeyTile][kTileStride]: P', dS
   T* extra;                // [kKeyTile][kGroup]
@@ -33,7 +34,8 @@ struct GradScratch {
 
   static int64_t size(const Attention<T>& a, int64_t rows) {
     const int64_t wide = padded(a.depth) + padded(a.width);
-    return kGradTile<T> * (2 * a.depth + a.width + 2 + wide) + kKeyTile * (2 * kTileStride<T> + kGroup<T> + wide) + rows * wide;
+    return kGradTile<T> * (a.depth + a.width + padded(a.depth) + 2 + wide) + kKeyTile * (2 * kTileStride<T> + kGroup<T> + wide) +
+           rows * wide;
   }
   GradScratch(const Attention<T>& a, T* at, int64_t rows) {
     const auto take = [&at](int64_t n) {
@@ -45,7 +47,7 @@ struct GradScratch {
     slopes = take(kKeyTile * kTileStride<T>);
     query = take(kGradTile<T> * a.depth);
     g = take(kGradTile<T> * a.width);
-    dquery = take(kGradTile<T> * a.depth);
+    dquery = take(kGradTile<T> * padded(a.depth));
     lse = take(kGradTile<T>);
     delta = take(kGradTile<T>);
     extra = take(kKeyTile * kGroup<T>);
@@ -92,9 +94,16 @@ template <class T, bool Dropped>
 CR_INLINE void slope(const Attention<T>& a, const TilePlace& at, const T* lse, const T* delta, const T* factors, T* weights, T* slopes) {
   using V = Vec<T>;
   const V scale = splat<V>(a.scale);
+  // Rows of the diagonal begin in one group and end in the next: they read zeros behind what a group sees.
+  const int64_t end = a.causal ? min_of(kKeyTile, at.keys + kDiagonalRows) : at.keys;
   for (int64_t i = 0; i < at.queries; i += kLanes<T>) {
     const V level = load(lse + i), mean = load(delta + i);
-    for (int64_t k = 0; k < at.keys; ++k) {
+    const int64_t seen = at.seen<T>(i);
+    for (int64_t k = seen; k < end; ++k) {
+      store(weights + k * at.stride + i, V{});
+      store(slopes + k * at.stride + i, V{});
+    }
+    for (int64_t k = 0; k < seen; ++k) {
       T *p = weights + k * at.stride + i, *s = slopes + k * at.stride + i;
       const V weight = exp2_flushed(load(p) - level);
       V gain = load(s);
@@ -135,12 +144,12 @@ void group_slopes(const Gradient<T>& grad, const TilePlace& at, const Matrix<con
                   bool with_dquery, const GradAhead& ahead, const GradScratch<T>& buffer) {
   const Attention<T>& a = grad.forward;
   T *weights = buffer.weights + offset, *slopes = buffer.slopes + offset;
-  multiply_visible(keys_of_both<T>(a.causal, at.query, at.key, at.keys), at.keys, at.queries,
+  multiply_visible(at.both, at.keys, at.queries,
                    TileArgs<T>{a.depth, key.data, key.row, key.col, buffer.query + offset * a.depth, kGroup<T>, weights, at.stride, false},
                    Asks{ahead.query, ahead.key});
-  multiply_all(at.keys, at.queries,
-               TileArgs<T>{a.width, value.data, value.row, value.col, buffer.g + offset * a.width, kGroup<T>, slopes, at.stride, false},
-               Asks{ahead.g, ahead.value});
+  multiply_visible(at.both, at.keys, at.queries,
+                   TileArgs<T>{a.width, value.data, value.row, value.col, buffer.g + offset * a.width, kGroup<T>, slopes, at.stride, false},
+                   Asks{ahead.g, ahead.value});
   mask_scores(a, at, weights, buffer.extra);
   if (a.dropping.p > 0) {
     draw_factors(a, at, buffer.extra);
@@ -150,9 +159,10 @@ void group_slopes(const Gradient<T>& grad, const TilePlace& at, const Matrix<con
   }
   if (!with_dquery) return;
   const Matrix<const T> result{grad.dquery + at.head * a.queries * a.depth, a.depth, 1};
-  multiply_all(a.depth, at.queries,
-               TileArgs<T>{at.keys, key.data, key.col, key.row, slopes, at.stride, buffer.dquery + offset * a.depth, kGroup<T>, at.key > 0},
-               Asks{rows_ahead(result, at.query, at.queries, a.depth), Ahead{}});
+  const int64_t ld = padded(a.depth);
+  mix_visible(at.ahead(a.causal), at.queries, a.depth,
+              TileArgs<T>{at.keys, slopes, 1, at.stride, key.data, key.row, buffer.dquery + offset * ld, ld, at.key > 0},
+              Asks{rows_ahead(result, at.query, at.queries, a.depth), Ahead{}});
 }
 
 /// Adds to rows of dK and dV (row-major, in whole vectors) what a tile of queries gives them; the first tile that sees a row sets it.
@@ -160,11 +170,12 @@ template <class T>
 void add_to_keys(const Attention<T>& a, const QueryTile<T>& tile, int64_t k0, int64_t keys, const Matrix<T>& dkey, const Matrix<T>& dvalue,
                  const GradScratch<T>& buffer) {
   const bool diagonal = a.causal && k0 + keys > tile.first + 1;
-  const int64_t step = diagonal ? kGroup<T> : keys;  // at the diagonal, each block of keys has its own first group of queries
-  for (int64_t at = 0; at < keys; at += step) {
-    const int64_t skip = diagonal ? max_of(0, k0 + at - tile.first) : 0, rows = min_of(step, keys - at), k = tile.count - skip;
-    if (k <= 0) return;
-    const bool more = a.causal ? k0 + at < tile.first : tile.first > 0;
+  int64_t rows = keys;
+  for (int64_t at = 0; at < keys; at += rows) {
+    const int64_t before = tile.first - k0 - at;  // the rows that all queries of the tile see
+    if (diagonal) rows = min_of(keys - at, before > 0 ? before : kDiagonalRows);
+    const int64_t skip = diagonal ? min_of(max_of(0, -before), tile.count) : 0, k = tile.count - skip;
+    const bool more = a.causal ? before > 0 : tile.first > 0;
     const int64_t from = at * kTileStride<T> + skip;
     multiply_all(rows, a.width,
                  TileArgs<T>{k, buffer.weights + from, kTileStride<T>, 1, tile.g.data + skip * tile.g.row, tile.g.row,
@@ -180,12 +191,18 @@ template <class T>
 void grad_tile(const Gradient<T>& grad, const QueryTile<T>& tile, int64_t k0, int64_t keys, bool with_dquery, const Matrix<T>& dkey,
                const Matrix<T>& dvalue, const GradAhead& ahead, const GradScratch<T>& buffer) {
   const Attention<T>& a = grad.forward;
-  const auto key = near_rows(matrix_of(a, a.key, tile.head), k0, keys, a.depth, buffer.key);
+  const auto key = whole_rows(matrix_of(a, a.key, tile.head), k0, keys, a.depth, buffer.key);
   const auto value = near_rows(matrix_of(a, a.value, tile.head), k0, keys, a.width, buffer.value);
   for (int64_t at = 0; at < tile.count; at += kGroup<T>) {
     const int64_t visible = visible_keys<T>(a.causal, tile.first + at, k0, keys);
     if (visible == 0) continue;
-    const TilePlace place{tile.head, tile.first + at, k0, min_of(kGroup<T>, tile.count - at), visible, kTileStride<T>};
+    const TilePlace place{tile.head,
+                          tile.first + at,
+                          k0,
+                          min_of(kGroup<T>, tile.count - at),
+                          visible,
+                          kTileStride<T>,
+                          keys_of_both<T>(a.causal, tile.first + at, k0, visible)};
     group_slopes(grad, place, key, value, at, with_dquery, ahead.part(at / kGroup<T>, ceil_div(tile.count, kGroup<T>)), buffer);
   }
   if (dkey.data != nullptr) add_to_keys(a, tile, k0, keys, dkey, dvalue, buffer);
@@ -194,12 +211,14 @@ void grad_tile(const Gradient<T>& grad, const QueryTile<T>& tile, int64_t k0, in
 /// Writes the rows of dQ of a tile.
 template <class T>
 void write_dquery(const Gradient<T>& grad, const QueryTile<T>& tile, const GradScratch<T>& buffer) {
-  const int64_t depth = grad.forward.depth;
-  alignas(64) T ones[kGroup<T>];
-  for (int64_t i = 0; i < kGroup<T>; ++i) ones[i] = T{1};
+  const int64_t depth = grad.forward.depth, ld = padded(depth);
   T* to = grad.dquery + (tile.head * grad.forward.queries + tile.first) * depth;
-  for (int64_t at = 0; at < tile.count; at += kGroup<T>) {
-    unpack_group(buffer.dquery + at * depth, ones, min_of(kGroup<T>, tile.count - at), depth, to + at * depth);
+  if (ld == depth) {
+    for (int64_t i = 0; i < tile.count * depth; i += kLanes<T>) store(to + i, load(buffer.dquery + i));
+    return;
+  }
+  for (int64_t i = 0; i < tile.count; ++i) {
+    for (int64_t d = 0; d < depth; ++d) to[i * depth + d] = buffer.dquery[i * ld + d];
   }
 }
 

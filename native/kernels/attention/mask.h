@@ -9,6 +9,15 @@ namespace chainrule::CR_ISA {
 struct TilePlace {
   int64_t head, query, key;
   int64_t queries, keys, stride;
+  int64_t both;  // keys that the earlier half of the group sees
+
+  /// Keys that are computed for the vector of queries that begins with the i-th.
+  template <class T>
+  [[nodiscard]] int64_t seen(int64_t i) const {
+    return i < kGroup<T> / 2 ? both : keys;
+  }
+  /// How many keys the first query sees beside itself; negative where no query ends before the last key.
+  [[nodiscard]] int64_t ahead(bool causal) const { return causal ? query - key : -1; }
 };
 
 template <class T>
@@ -60,11 +69,11 @@ CR_INLINE void mask_future(const TilePlace& at, T* scores) {
   using I = IntVec<V>;
   I lane;
   for (int i = 0; i < kLanes<T>; ++i) lane[i] = static_cast<Scalar<I>>(i);
-  for (int64_t k = max_of(0, at.query + 1 - at.key); k < at.keys; ++k) {
-    T* line = scores + k * at.stride;
-    for (int64_t i = 0; i < at.queries; i += kLanes<T>) {
-      const I before = lane < splat<I>(static_cast<Scalar<I>>(at.key + k - at.query - i));
-      store(line + i, select<V>(before, splat<V>(kMinusInfinity<T>), load(line + i)));
+  for (int64_t i = 0; i < at.queries; i += kLanes<T>) {
+    const int64_t query = at.query + i - at.key;
+    for (int64_t k = max_of(0, query + 1); k < at.seen<T>(i); ++k) {
+      T* line = scores + k * at.stride + i;
+      store(line, select<V>(lane < splat<I>(static_cast<Scalar<I>>(k - query)), splat<V>(kMinusInfinity<T>), load(line)));
     }
   }
 }

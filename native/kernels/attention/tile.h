@@ -1,10 +1,12 @@
 #pragma once
 // Tiles of the attention matrix. They are kept transposed, keys down and queries across the lanes of the vectors: maxima and sums over the
-// keys are then plain vertical operations, key and value are read where they lie (as left factors of the micro-kernel, which takes any
-// strides), and only the queries are packed, once a tile.
+// keys are then plain vertical operations, and keys are read where they lie (as left factors of the micro-kernel, which takes any strides).
+// The products with values (and, for dQ, with keys) have the queries down: the transposed weights are a left factor too. Only the queries
+// are packed, once a tile.
 //
-// Queries come in groups: a panel [.., kGroup] of which fills two registers of AVX-512. Above the diagonal of a causal matrix, blocks of
-// kGroup queries x kGroup keys are skipped. Group and tiles have the same size on every instruction set, so that results are the same bits.
+// Queries come in groups: a panel [.., kGroup] of which fills two registers of AVX-512. Of a causal matrix, what lies above the diagonal is
+// left out: by halves of a group in scores, exponentials and their gradients, by kDiagonalRows in the products along the other way. Group
+// and tiles have the same size on every instruction set, so that results are the same bits.
 #include "kernels/attention/shape.h"
 #include "simd/exp.h"
 #include "simd/lanes.h"
@@ -102,13 +104,6 @@ CR_INLINE void pack_group(const Matrix<const T>& from, int64_t count, int64_t de
   }
 }
 
-/// to(i, d) = factors[i] * from[d * kGroup + i] for a group of `count` queries, rows of `depth` one after the other.
-template <class T>
-CR_INLINE void unpack_group(const T* from, const T* factors, int64_t count, int64_t depth, T* to) {
-  turn(
-      Matrix<const T>{from, kGroup<T>, 1}, depth, count, [=](int64_t i) CR_INLINE_LAMBDA { return load(factors + i); }, to, depth);
-}
-
 /// Rows of key or value that are far apart would share few sets of the cache.
 inline constexpr int64_t kFarBytes = 2048;
 
@@ -132,7 +127,7 @@ CR_INLINE Matrix<const T> near_rows(const Matrix<const T>& m, int64_t first, int
 /// The same, for rows that are read in whole vectors.
 template <class T>
 CR_INLINE Matrix<const T> whole_rows(const Matrix<const T>& m, int64_t first, int64_t count, int64_t cols, T* buffer) {
-  if (m.col == 1 && cols % kLanes<T> == 0) return {m.data + first * m.row, m.row, 1};
+  if (cols % kLanes<T> == 0) return near_rows(m, first, count, cols, buffer);
   const int64_t ld = padded(cols);
   for (int64_t i = 0; i < count; ++i) {
     for (int64_t d = 0; d < cols; ++d) buffer[i * ld + d] = m.data[(first + i) * m.row + d * m.col];
@@ -147,8 +142,14 @@ CR_INLINE int64_t visible_keys(bool causal, int64_t query, int64_t first, int64_
   return causal ? max_of(0, min_of(keys, query + kGroup<T> - first)) : keys;
 }
 
+/// Keys of a tile that both halves of a group see.
+template <class T>
+CR_INLINE int64_t keys_of_both(bool causal, int64_t query, int64_t first, int64_t keys) {
+  return causal ? min_of(keys, query + kGroup<T> / 2 - first) : keys;
+}
+
 /// Scores of a group: C = A B with the keys down. Where the diagonal ends, the later half of a block of keys is seen by the later half of
-/// the queries alone: the rest of that block is not computed, and left for the causal mask to overwrite.
+/// the queries alone: the rest of that block is not computed.
 template <class T>
 CR_INLINE void multiply_visible(int64_t both, int64_t keys, int64_t queries, const TileArgs<T>& args, const Asks& asks) {
   constexpr int64_t half = kGroup<T> / 2;
@@ -161,10 +162,23 @@ CR_INLINE void multiply_visible(int64_t both, int64_t keys, int64_t queries, con
   multiply_all(keys - both, queries - half, late);
 }
 
-/// Keys of a tile that both halves of a group see.
+/// At the diagonal of a causal matrix, products that run along it go by so many rows: all that one micro-kernel takes. What a row does not
+/// see has weight zero, so that leaving it out changes no sum.
+inline constexpr int64_t kDiagonalRows = 12;
+
+/// C = W^T B or C += W^T B for `queries` rows of C, where W has the keys down: args.a and a_k say where it lies. `ahead` is how many keys
+/// the first query sees beside itself, negative where all see all.
 template <class T>
-CR_INLINE int64_t keys_of_both(bool causal, int64_t query, int64_t first, int64_t keys) {
-  return causal ? min_of(keys, query + kGroup<T> / 2 - first) : keys;
+CR_INLINE void mix_visible(int64_t ahead, int64_t queries, int64_t cols, const TileArgs<T>& args, const Asks& asks) {
+  if (ahead < 0 || ahead >= args.k - 1) return multiply_all(queries, cols, args, asks);
+  TileArgs<T> part = args;
+  for (int64_t at = 0; at < queries; at += kDiagonalRows) {
+    const int64_t rows = min_of(kDiagonalRows, queries - at), blocks = ceil_div(queries, kDiagonalRows), i = at / kDiagonalRows;
+    part.k = min_of(args.k, ahead + at + rows);
+    multiply_all(rows, cols, part, Asks{asks.one.part(i, blocks), asks.other.part(i, blocks)});
+    part.a += rows * args.a_row;
+    part.c += rows * args.c_row;
+  }
 }
 
 }  // namespace chainrule::CR_ISA
