@@ -1,6 +1,6 @@
 #include "engine/command.h"
 
-#include <cmath>
+#include <bit>
 #include <string>
 
 #include "core/error.h"
@@ -9,12 +9,14 @@ namespace chainrule {
 
 namespace {
 
-/// A double that must hold an integer of the given range.
-int64_t integer(double word, int64_t low, int64_t high, const char* what) {
-  if (!(word >= static_cast<double>(low) && word <= static_cast<double>(high)) || word != std::floor(word)) {
-    fail("malformed command: %s is %g", what, word);
+/// A double that must hold an integer of the given range. No floor: on the oldest processors that is a call, and a command has thirty
+/// words.
+inline int64_t integer(double word, int64_t low, int64_t high, const char* what) {
+  if (word >= static_cast<double>(low) && word <= static_cast<double>(high)) {
+    const auto whole = static_cast<int64_t>(word);
+    if (static_cast<double>(whole) == word) return whole;
   }
-  return static_cast<int64_t>(word);
+  fail("malformed command: %s is %g", what, word);
 }
 
 constexpr int64_t kMaxExact = int64_t{1} << 53;
@@ -67,6 +69,11 @@ int64_t element_count(const TensorView& view) {
   return count;
 }
 
+/// How many elements the block has room for. Sizes are powers of two; a division takes longer than the rest of an operand's proof.
+int64_t elements_in(const Block& block, DType dtype) {
+  return static_cast<int64_t>(block.bytes >> std::countr_zero(static_cast<unsigned>(kDTypeSize[static_cast<int>(dtype)])));
+}
+
 /// Proves that every element of the view lies inside the block.
 void check_bounds(const TensorView& view, int64_t offset, const Block& block) {
   int64_t low = offset, high = offset;
@@ -77,7 +84,7 @@ void check_bounds(const TensorView& view, int64_t offset, const Block& block) {
       fail("malformed command: strides overflow");
     }
   }
-  const int64_t elements = static_cast<int64_t>(block.bytes) / kDTypeSize[static_cast<int>(view.dtype)];
+  const int64_t elements = elements_in(block, view.dtype);
   if (low < 0 || high >= elements) {
     fail("malformed command: elements %lld..%lld of a block of %lld", static_cast<long long>(low), static_cast<long long>(high),
          static_cast<long long>(elements));
@@ -116,7 +123,7 @@ int64_t decode_operand(const double* words, int64_t available, const BlockTable&
   if (count > 0) check_bounds(view, offset, *block);
   settle_unused_strides(view, count == 0);
   // Each element of a result has a place of its own.
-  if (fresh != nullptr && count > static_cast<int64_t>(block->bytes) / size) fail("malformed command: a result overlaps itself");
+  if (fresh != nullptr && count > elements_in(*block, view.dtype)) fail("malformed command: a result overlaps itself");
   view.data = block->bytes_at(count > 0 ? offset * size : 0);
   return 4 + 2 * view.rank;
 }
