@@ -6,7 +6,7 @@ import { sumTo } from '../ops/reduce/sum-to.js';
 import { scope } from '../runtime/scope.js';
 import { drop } from '../runtime/storage.js';
 import { withRecording } from '../tensor/mode.js';
-import { Node } from '../tensor/node.js';
+import type { Node } from '../tensor/node.js';
 import { shareHandle, Tensor } from '../tensor/tensor.js';
 
 export interface WalkOptions {
@@ -30,27 +30,26 @@ export function targetOf(t: Tensor): Target {
   return { source, index: t.nodeIndex };
 }
 
-/** Cotangents that wait for their node or leaf. Each tensor in it is owned by the walk alone. */
+/** Cotangents that wait for their node or leaf, by its place in the search. Each tensor in it is owned by the walk alone. */
 class Cotangents {
-  private readonly bySource = new Map<Node | Tensor, (Tensor | null)[]>();
+  private readonly waiting: ((Tensor | null)[] | null)[] = [];
 
-  take(source: Node | Tensor, index: number): Tensor | null {
-    const list = this.bySource.get(source);
-    const g = list?.[index] ?? null;
-    if (list !== undefined) list[index] = null;
-    return g;
-  }
-
-  takeAll(node: Node): (Tensor | null)[] {
-    const list = this.bySource.get(node) ?? nothing(node);
-    this.bySource.delete(node);
-    return list;
+  /** What has come for each output of a source; null when nothing has. */
+  at(place: number): (Tensor | null)[] | null {
+    return this.waiting[place] ?? null;
   }
 
   /** Adds to what is there; `g` becomes the walk's. */
-  give(source: Node | Tensor, index: number, g: Tensor): void {
-    let list = this.bySource.get(source);
-    if (list === undefined) this.bySource.set(source, (list = nothing(source)));
+  give(place: number, index: number, g: Tensor): void {
+    const list = this.waiting[place] ?? null;
+    if (list === null) {
+      const first: (Tensor | null)[] = [];
+      while (first.length < index) first.push(null);
+      first.push(g);
+      this.waiting[place] = first;
+      return;
+    }
+    while (list.length <= index) list.push(null);
     const before = list[index] ?? null;
     if (before === null) {
       list[index] = g;
@@ -60,11 +59,6 @@ class Cotangents {
     before.dispose();
     g.dispose();
   }
-}
-
-/** No cotangent for each output of a node; a leaf has one. */
-function nothing(source: Node | Tensor): (Tensor | null)[] {
-  return source instanceof Node && source.outSpecs.length > 1 ? source.outSpecs.map(() => null) : [null];
 }
 
 /**
@@ -80,36 +74,29 @@ export function walk(
 ): (Tensor | null)[] {
   return withRecording(options.createGraph, () =>
     scope(() => {
-      const wanted = targets === null ? null : new Set<Node | Tensor>(targets.map((t) => t.source));
-      const order = reachable(outputs, wanted, options.after ?? 0);
+      const { steps, leaves, places, targetPlaces } = reachable(outputs, targets, options.after ?? 0);
       const cotangents = new Cotangents();
-      const captured = new Map<Node, (Tensor | null)[]>();
-      outputs.forEach((t, i) => {
-        const source = sourceOf(t);
-        if (source !== null) cotangents.give(source, t.nodeIndex, shareGradient(seeds[i] as Tensor));
-      });
-      for (const node of order.nodes) {
-        const g = cotangents.takeAll(node);
-        const isTarget = wanted?.has(node) === true;
-        if (isTarget) captured.set(node, g);
-        if (g.some((one) => one !== null)) visit(node, g, order.leads, cotangents);
-        if (!options.retainGraph) consume(node);
-        if (!isTarget) g.forEach((one) => one?.dispose());
+      for (let i = 0; i < outputs.length; i++) {
+        const place = places[i] as number;
+        if (place >= 0) cotangents.give(place, (outputs[i] as Tensor).nodeIndex, shareGradient(seeds[i] as Tensor));
+      }
+      for (const step of steps) {
+        const g = cotangents.at(step.place);
+        if (g !== null) visit(step, g, cotangents);
+        if (!options.retainGraph) consume(step.node);
+        if (g !== null && !step.isTarget) for (const one of g) one?.dispose();
       }
       if (targets === null) {
-        for (const leaf of order.leaves) {
-          const g = cotangents.take(leaf, 0);
+        for (const { leaf, place } of leaves) {
+          const g = cotangents.at(place)?.[0] ?? null;
           if (g !== null) arrive(leaf, g);
         }
         return [];
       }
-      const taken = new Map<Tensor, Tensor | null>();
       const given = new Set<Tensor>();
-      return targets.map(({ source, index }) => {
-        if (source instanceof Tensor && !taken.has(source)) taken.set(source, cotangents.take(source, 0));
-        if (source instanceof Node && !captured.has(source)) captured.set(source, cotangents.takeAll(source));
-        const g = source instanceof Node ? captured.get(source)?.[index] : taken.get(source);
-        if (g === null || g === undefined) return null;
+      return targets.map(({ index }, i) => {
+        const g = cotangents.at(targetPlaces[i] as number)?.[index] ?? null;
+        if (g === null) return null;
         // A target named twice gets a handle of its own each time.
         if (given.has(g)) return shareGradient(g);
         given.add(g);
@@ -119,54 +106,77 @@ export function walk(
   );
 }
 
+/** A node to be visited. Places are looked up before the first rule is called: a rule may walk itself, over the same leaves. */
+interface Step {
+  readonly node: Node;
+  readonly place: number;
+  /** By parent: the place where its cotangent goes, -1 when it does not lead to a target. */
+  readonly routes: readonly number[];
+  readonly isTarget: boolean;
+}
+
 interface Order {
   /** Newest first. */
-  readonly nodes: readonly Node[];
-  readonly leaves: readonly Tensor[];
-  /** Whether a node or a leaf leads to a target. */
-  readonly leads: (source: Node | Tensor | null) => source is Node | Tensor;
+  readonly steps: readonly Step[];
+  readonly leaves: readonly { readonly leaf: Tensor; readonly place: number }[];
+  /** By output, -1 for one without a graph. */
+  readonly places: readonly number[];
+  /** By target, -1 for one that no output leads to. */
+  readonly targetPlaces: readonly number[];
 }
 
 /** Each search for what is reachable has a number, which it leaves on what it has seen. */
 let searches = 0;
 
-/** Everything reachable from `outputs`, newest node first, with what lies on a way to a wanted place (null: everything is wanted). Iterative: graphs are deep. */
-function reachable(outputs: readonly Tensor[], wanted: ReadonlySet<Node | Tensor> | null, after: number): Order {
+/** Everything reachable from `outputs`, newest node first, that lies on a way to a target (null: everything does). Iterative: graphs are deep. */
+function reachable(outputs: readonly Tensor[], targets: readonly Target[] | null, after: number): Order {
   const search = ++searches;
+  const wanted = targets === null ? null : new Set<Node | Tensor>(targets.map((t) => t.source));
   const nodes: Node[] = [];
-  const leaves: Tensor[] = [];
+  const leaves: { leaf: Tensor; place: number }[] = [];
   const leading = new Set<Node | Tensor>();
   const stack: (Node | Tensor | null)[] = outputs.map(sourceOf);
+  let seen = 0;
   while (stack.length > 0) {
     const source = stack.pop() ?? null;
     if (source === null || source.seenBy === search) continue;
     source.seenBy = search;
+    source.place = seen++;
     if (wanted?.has(source) === true) leading.add(source);
-    if (source instanceof Tensor) leaves.push(source);
+    if (source instanceof Tensor) leaves.push({ leaf: source, place: source.place });
     else if (source.id > after) {
       nodes.push(source);
       for (const parent of source.parents) if (parent !== null && parent.seenBy !== search) stack.push(parent);
     }
   }
   if (!isNewestFirst(nodes)) nodes.sort((a, b) => b.id - a.id);
-  if (wanted === null) return { nodes, leaves, leads: isSource };
-  for (const node of [...nodes].reverse()) if (node.parents.some((parent) => parent !== null && leading.has(parent))) leading.add(node);
-  const leads = (source: Node | Tensor | null): source is Node | Tensor => source !== null && leading.has(source);
-  return { nodes: nodes.filter(leads), leaves, leads };
-}
-
-function isSource(source: Node | Tensor | null): source is Node | Tensor {
-  return source !== null;
+  if (wanted !== null) {
+    for (let i = nodes.length - 1; i >= 0; i--) {
+      const node = nodes[i] as Node;
+      if (node.parents.some((parent) => parent !== null && leading.has(parent))) leading.add(node);
+    }
+  }
+  const leads = (source: Node | Tensor | null): boolean => source !== null && (wanted === null || leading.has(source));
+  const placeOf = (source: Node | Tensor | null): number => (source !== null && source.seenBy === search ? source.place : -1);
+  const steps: Step[] = [];
+  for (const node of nodes) {
+    if (!leads(node)) continue;
+    const routes = node.parents.map((parent) => (leads(parent) ? placeOf(parent) : -1));
+    steps.push({ node, place: node.place, routes, isTarget: wanted?.has(node) === true });
+  }
+  const targetPlaces = targets === null ? [] : targets.map((t) => placeOf(t.source));
+  return { steps, leaves, places: outputs.map((t) => placeOf(sourceOf(t))), targetPlaces };
 }
 
 function isNewestFirst(nodes: readonly Node[]): boolean {
-  return nodes.every((node, i) => node.id <= (nodes[i - 1]?.id ?? Infinity));
+  for (let i = 1; i < nodes.length; i++) if ((nodes[i] as Node).id > (nodes[i - 1] as Node).id) return false;
+  return true;
 }
 
 /** Calls one rule and passes its results on to the parents. */
-function visit(node: Node, g: readonly (Tensor | null)[], leads: Order['leads'], cotangents: Cotangents): void {
-  const { rule, parents } = node;
-  if (!parents.some(leads)) return;
+function visit({ node, routes }: Step, g: (Tensor | null)[], cotangents: Cotangents): void {
+  const { rule } = node;
+  if (routes.every((place) => place < 0)) return;
   if (rule.pull === null)
     throw new GradError(
       rule.name,
@@ -180,29 +190,32 @@ function visit(node: Node, g: readonly (Tensor | null)[], leads: Order['leads'],
   }
   const { pull } = rule;
   const { saved } = node;
+  while (g.length < node.outSpecs.length) g.push(null);
   // The results leave the scope under the walk's ownership; what the rule made on the way is released here.
   const results = scope(() => {
     const handles = saved.map((one) => unpack(one, rule.name));
     const thunks = pull(g, handles, node.attrs, node.specs, node.outSpecs);
-    const found = new Array<Tensor | null>(parents.length);
-    for (let i = 0; i < parents.length; i++) {
+    const found = new Array<Tensor | null>(routes.length);
+    for (let i = 0; i < routes.length; i++) {
       const thunk = thunks[i] ?? null;
       const { shape } = node.specs[i] as { shape: readonly number[] };
       found[i] =
-        thunk === null || !leads(parents[i] ?? null) ? null : shareGradient(sumTo(checkedGradient(rule.name, thunk(), shape), shape));
+        thunk === null || (routes[i] as number) < 0 ? null : shareGradient(sumTo(checkedGradient(rule.name, thunk(), shape), shape));
     }
     return found;
   }, `the gradient of ${rule.name}`);
-  for (let i = 0; i < parents.length; i++) {
-    const [parent, result] = [parents[i] ?? null, results[i] ?? null];
-    if (parent !== null && result !== null) cotangents.give(parent, node.parentIndex[i] as number, result);
+  for (let i = 0; i < routes.length; i++) {
+    const result = results[i] ?? null;
+    if (result !== null) cotangents.give(routes[i] as number, node.parentIndex[i] as number, result);
   }
 }
 
 /** A rule's result must broadcast-reduce to the input's shape: trailing axes equal, or 1 in the input. */
 function checkedGradient(op: string, g: Tensor, shape: readonly number[]): Tensor {
   const lead = g.shape.length - shape.length;
-  if (lead < 0 || shape.some((n, i) => n !== 1 && n !== g.shape[i + lead])) {
+  let fits = lead >= 0;
+  for (let i = 0; i < shape.length && fits; i++) fits = shape[i] === 1 || shape[i] === g.shape[i + lead];
+  if (!fits) {
     throw new ShapeError(op, `its gradient rule returned ${formatShape(g.shape)} for an input of shape ${formatShape(shape)}`);
   }
   return g;

@@ -7,28 +7,36 @@ import { forget, watch } from './reachability.js';
  * object any more (reachability.ts).
  */
 export class Storage {
-  readonly block: number;
-  readonly bytes: number;
-  readonly sizeClass: number;
+  // Declared, and set by the constructor, for the reason given in handle.ts.
+  declare readonly block: number;
+  declare readonly bytes: number;
+  declare readonly sizeClass: number;
   /** Handles and graph nodes that hold this storage. */
-  refs = 1;
+  declare refs: number;
   /** Counts in-place changes; a saved tensor remembers it. */
-  version = 0;
+  declare version: number;
   /** True until the first command that writes it. */
-  fresh = true;
+  declare fresh: boolean;
   /** Sequence number of the last command that writes it. */
-  lastWrite = 0;
+  declare lastWrite: number;
   /** Of whole numbers that were written from JavaScript. */
-  range: KnownRange | null = null;
+  declare range: KnownRange | null;
   /** Slot of its weak reference, or -1 while scopes alone own it. */
-  slot = -1;
+  declare slot: number;
   /** A copy in another layout that an op keeps as long as this memory lives: see keepCopy. */
-  copy: Copy | null = null;
+  declare copy: Copy | null;
 
   constructor(acquired: Acquired, bytes: number) {
     this.block = acquired.block;
     this.sizeClass = acquired.sizeClass;
     this.bytes = bytes;
+    this.refs = 1;
+    this.version = 0;
+    this.fresh = true;
+    this.lastWrite = 0;
+    this.range = null;
+    this.slot = -1;
+    this.copy = null;
   }
 }
 

@@ -53,8 +53,9 @@ export class Node {
   readonly parentIndex: readonly number[];
   readonly specs: readonly Spec[];
   readonly outSpecs: readonly Spec[];
-  /** Number of the last search through the graph that came by. */
+  /** Number of the last search through the graph that came by, and its place in it. */
   seenBy = 0;
+  place = 0;
   /** null once a backward pass consumed it. */
   saved: readonly SavedTensor[] | null = null;
 

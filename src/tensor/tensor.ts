@@ -25,20 +25,29 @@ const inspectWaitMs = 5;
  */
 export class Tensor extends Handle {
   /** The recorded op that made it, and which of the op's outputs it is. */
-  node: Node | null = null;
-  nodeIndex = 0;
+  declare node: Node | null;
+  declare nodeIndex: number;
   /** For a handle that stands for a leaf (a saved tensor): the leaf that gradients go to. */
-  leaf: Tensor | null = null;
-  /** For a leaf: number of the last search through the graph that came by. */
-  seenBy = 0;
+  declare leaf: Tensor | null;
+  /** For a leaf: number of the last search through the graph that came by, and its place in it. */
+  declare seenBy: number;
+  declare place: number;
   /** Internal: its shape and dtype as nodes remember them, once one does. */
-  spec: Spec | null = null;
-  private needsGrad = false;
-  private gradient: Tensor | null = null;
+  declare spec: Spec | null;
+  declare private needsGrad: boolean;
+  declare private gradient: Tensor | null;
 
   /** Internal: use tensor(), zeros() and the like. */
   constructor(storage: Storage, dtype: DType, shape: Shape, strides: Shape, offset: number) {
     super(storage, dtype, shape, strides, offset);
+    this.node = null;
+    this.nodeIndex = 0;
+    this.leaf = null;
+    this.seenBy = 0;
+    this.place = 0;
+    this.spec = null;
+    this.needsGrad = false;
+    this.gradient = null;
     own(this);
   }
 
