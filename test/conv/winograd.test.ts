@@ -70,6 +70,17 @@ test('images cut by rows and columns, batches by images, for 1 and 3 threads', (
   }
 });
 
+test("a weight's gradient in slices of windows, added in order", () => {
+  const draw = new Integers(28);
+  engine.setThreads(3);
+  for (const [images, height, width] of [
+    [1, 57, 83],
+    [16, 14, 17],
+  ] as const) {
+    expect(compareWithLoops(draw, problem({ images, channels: 16, outs: 18, height, width }), 'f32')).toBe('');
+  }
+});
+
 test('no images give a gradient of zeros', () => {
   expect(compareWithLoops(new Integers(26), problem({ images: 0, channels: 16, outs: 16, height: 6, width: 6 }), 'f32')).toBe('');
 });

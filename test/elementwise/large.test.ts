@@ -44,6 +44,20 @@ describe('large results', () => {
     });
   });
 
+  it('of a batch of transposed matrices, block by block', () => {
+    const [batch, height, width] = [3, 1205, 1201];
+    const [matrices, other] = [ramp(batch * height * width, 7919), ramp(batch * height * width, 31)];
+    scope(() => {
+      const turned = transpose(fromArray(matrices, [batch, width, height]));
+      const at = (i: number): number => {
+        const [image, place] = [Math.floor(i / (height * width)), i % (height * width)];
+        return image * height * width + (place % width) * height + Math.floor(place / width);
+      };
+      const got = add(turned, fromArray(other, [batch, height, width])).dataSync();
+      expect(firstDifference(got, (i) => (matrices[at(i)] ?? 0) + (other[i] ?? 0))).toBe(-1);
+    });
+  });
+
   it('have the bits that small ones have', () => {
     scope(() => {
       const angles = fromArray(

@@ -121,5 +121,6 @@ test('empty sums of a product with a vector are zero, or the bias', () => {
   const x = fromArray([], [1, 0], { dtype: 'f32' });
   const w = fromArray([], [3, 0], { dtype: 'f32' });
   expect(arrayOf(matmul(w, transpose(x)))).toEqual([0, 0, 0]);
+  expect(arrayOf(matmul(x, fromArray([], [0, 3], { dtype: 'f32' })))).toEqual([0, 0, 0]);
   expect(arrayOf(linear(x, w, fromArray([1, 2, 3], [3], { dtype: 'f32' })))).toEqual([1, 2, 3]);
 });
