@@ -80,8 +80,8 @@ const titleOf = (group: string): string => targets.find((each) => each.group ===
 /** Peers further ahead or behind than this part of the scale of the bars are drawn at its edge: one that is a thousand times slower would leave no room for the others. */
 const beyond = 3;
 
-/** Ratios of one group: a bar for each row against the best peer, a tick for every other peer; the line at 1 is a draw. */
-function bars(members: readonly Measured[]): string {
+/** Ratios of one group: a bar for each row against the best peer, a tick for every other peer; the line at 1 is a draw, that at `aim` what the median should reach. */
+function bars(members: readonly Measured[], aim: number): string {
   const compared = members.filter(({ peers }) => best(peers) !== null);
   if (compared.length === 0) return '';
   const labels = compared.map(({ one, threads }) => `${one.case}  ·  ${threads} thr`);
@@ -98,6 +98,7 @@ function bars(members: readonly Measured[]): string {
       line(x(tick), top - 4, x(tick), bottom + 2, { class: tick === 1 ? 'draw' : 'grid' }) +
       text(x(tick), 14, `${compact(tick)}×`, { class: 'tick', 'text-anchor': 'middle' }),
   );
+  const goal = aim === 1 || x(aim) > width - right ? '' : line(x(aim), top - 4, x(aim), bottom + 2, { class: 'aim' });
   const rows = compared.map(({ one, ours, peers }, i) => {
     const [y, first, ratio] = [top + i * step, best(peers), ratios[i] ?? NaN];
     const [from, to] = [Math.min(x(1), x(ratio)), Math.max(x(1), x(ratio))];
@@ -115,7 +116,7 @@ function bars(members: readonly Measured[]): string {
     return label + bar + others.join('') + text(width - right + 12, y + step - 7, short(ratio), { class: 'value' });
   });
   const axis = text((left + width - right) / 2, bottom + 18, "peer's time over ours", { class: 'axis', 'text-anchor': 'middle' });
-  return element('svg', { viewBox: `0 0 ${width} ${bottom + 24}`, role: 'img' }, [...grid, ...rows, axis].join(''));
+  return element('svg', { viewBox: `0 0 ${width} ${bottom + 24}`, role: 'img' }, [...grid, ...rows, goal, axis].join(''));
 }
 
 function groupSections(all: readonly Measured[]): string {
@@ -123,7 +124,7 @@ function groupSections(all: readonly Measured[]): string {
   return groups
     .map(({ group, title: name, ratio }) => {
       const members = all.filter(({ one }) => one.group === group);
-      const chart = bars(members);
+      const chart = bars(members, ratio);
       return chart === ''
         ? ''
         : `<figure id="${group}"><figcaption>${escape(name)} <small>aim: ${short(ratio)} times the best peer, in the median</small></figcaption>${chart}</figure>`;
@@ -160,7 +161,7 @@ body { margin: 0 auto; max-width: 1060px; padding: 32px 20px 80px; font: 15px/1.
 h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 19px; margin: 44px 0 8px; } p { margin: 8px 0; } .about { color: var(--soft); }
 figure { margin: 18px 0; padding: 14px 18px; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
 figcaption { font-weight: 600; margin-bottom: 8px; } figcaption small { font-weight: 400; color: var(--soft); margin-left: 8px; }
-svg { width: 100%; height: auto; display: block; } .grid { stroke: var(--line); } .draw { stroke: var(--soft); stroke-dasharray: 3 3; }
+svg { width: 100%; height: auto; display: block; } .grid { stroke: var(--line); } .draw { stroke: var(--soft); stroke-dasharray: 3 3; } .aim { stroke: #3a9d5d; stroke-width: 1.6; }
 .tick, .axis, .label { font-size: 10px; fill: var(--soft); } .name { font-size: 10.5px; fill: var(--ink); } .value { font-size: 10.5px; font-weight: 600; fill: var(--ink); }
 .roof { stroke: var(--roof); stroke-width: 1.8; } .dot { stroke: var(--card); stroke-width: 1.2; } .peer { stroke: var(--ink); stroke-width: 1.4; opacity: .55; }
 .ahead { fill: var(--ahead); } .behind { fill: var(--behind); }
@@ -179,7 +180,7 @@ export function page(all: readonly Measured[], about: string): string {
 <p>Each row was computed by chainrule and by every peer, the results compared, and the times taken in turns. A ratio is the peer's time over ours: above 1, chainrule is faster.</p>
 <h2>By group</h2><div class="scroll">${summaryTable(all)}</div>
 ${plots === '' ? '' : `<h2>How close to the machine's limit</h2><p>A dot is a row; the line is what the machine can do, measured in the same run.</p>${plots}`}
-<h2>Against the peers</h2><p>Bars: ratio to the best peer, row and number of threads at the left. Ticks: all peers; › one that is further right. Names show under the pointer.</p>${groupSections(all)}
+<h2>Against the peers</h2><p>Bars: ratio to the best peer, row and number of threads at the left. Ticks: all peers; › one that is further right; names show under the pointer. Dashed: as fast as the best peer; green: the aim for the group's median.</p>${groupSections(all)}
 <h2>Every row</h2><div class="scroll">${allRows(all)}</div>
 </body></html>
 `;

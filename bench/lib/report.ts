@@ -142,7 +142,7 @@ export function table(all: readonly Measured[]): string {
     [
       each.title.padEnd(44),
       `${each.threads} thr`,
-      `${each.cases} cases`.padStart(9),
+      `${each.cases} row${each.cases === 1 ? '' : 's'}`.padStart(8),
       `median ${short(each.ratio)}`.padStart(14),
       `(aim ${short(each.target)})`.padStart(11),
       verdict(each).padEnd(7),

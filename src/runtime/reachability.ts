@@ -81,8 +81,3 @@ export function sweep(free: (block: number, bytes: number, sizeClass: number) =>
 export function sweepIsDue(): boolean {
   return watchedSinceSweep > Math.max(2048, live >> 1);
 }
-
-/** Number of storages that are watched. */
-export function watchedCount(): number {
-  return live;
-}

@@ -68,10 +68,6 @@ export function allocate(bytes: number): Storage {
   return new Storage(acquire(bytes), bytes);
 }
 
-export function retain(storage: Storage): void {
-  storage.refs++;
-}
-
 /** Gives one reference up. What others still hold is from now on found by reachability if they drop it silently. */
 export function drop(storage: Storage): void {
   if (--storage.refs > 0) {

@@ -21,11 +21,6 @@ let used = 0;
 let elements = 0;
 let seq = 0;
 
-/** Number of the last command or transfer given out. */
-export function lastSeq(): number {
-  return seq;
-}
-
 /** Hands everything recorded so far to the executor. */
 export function flush(): void {
   if (used === 0) return;
