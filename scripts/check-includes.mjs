@@ -8,7 +8,7 @@ import { filesUnder } from './lib/stamp.mjs';
 /** Room -> rooms or single headers that it may include besides its own. */
 const table = {
   core: [],
-  threads: ['core', 'memory/scratch.h', 'memory/aligned.h'],
+  threads: ['core', 'memory/scratch.h', 'memory/aligned.h', 'memory/blocks.h'],
   memory: ['core', 'threads/spin.h'],
   dispatch: ['core', 'threads/context.h'],
   simd: ['core', 'threads/context.h', 'dispatch/kernel.h'],

@@ -29,6 +29,7 @@ Napi::Value stats(const Napi::CallbackInfo& info) {
   const Executor& executor = Executor::instance();
   Napi::Object result = Napi::Object::New(env);
   result.Set("reservedBytes", static_cast<double>(Budget::instance().used()));
+  result.Set("keptBytes", static_cast<double>(Budget::instance().kept()));
   result.Set("peakReservedBytes", static_cast<double>(Budget::instance().peak()));
   result.Set("budgetBytes", static_cast<double>(Budget::instance().limit()));
   result.Set("queuedWords", static_cast<double>(executor.queued()));

@@ -5,6 +5,7 @@
 //   operand: block, offset, dtype, rank, shape..., strides...        offset and strides in elements; dtype + kFresh when it is the
 //                                                                    first write to newly allocated memory
 //   kernel = kReleaseBlock: kReleaseBlock, seq, 4, block
+//   kernel = kDropCopies: kDropCopies, seq, 4, 0                    gives back the memory of all copies (memory/copies.h)
 //
 // Written by src/runtime/stream.ts. Everything is checked here before a kernel sees it: no sequence of words can make one touch memory
 // outside the named blocks.
@@ -17,6 +18,7 @@
 namespace chainrule {
 
 inline constexpr double kReleaseBlock = -1;
+inline constexpr double kDropCopies = -2;
 inline constexpr int kHeaderWords = 6;
 inline constexpr int kShortestCommand = 4;
 inline constexpr int kFresh = 64;

@@ -5,6 +5,7 @@
 #include <exception>
 #include <new>
 
+#include "memory/budget.h"
 #include "threads/context_state.h"
 
 namespace chainrule {
@@ -31,6 +32,21 @@ void give_up(Session& session, const Command& command, uint32_t error) {
   if (command.kernel->in_place) return session.report_skipped(error);
   for (int i = 0; i < command.args.outs; ++i) command.out_block[i]->poison = error;
 }
+
+/// At its end, however a kernel ended, copies of what it may have written are out of date.
+class Writing {
+ public:
+  Writing(const Command& command, Copies& copies) : command_(command), copies_(copies) {}
+  Writing(const Writing&) = delete;
+  Writing& operator=(const Writing&) = delete;
+  ~Writing() {
+    for (int i = 0; i < command_.args.outs; ++i) copies_.written(*command_.out_block[i], command_.out_fresh[i]);
+  }
+
+ private:
+  const Command& command_;
+  Copies& copies_;
+};
 
 /// Whether there is nothing to compute. Kernels need not think of it, nor of the divisions by zero that go with it.
 bool is_void(const Args& args) {
@@ -84,13 +100,17 @@ void ItemRunner::run_command(Session& session, const double* words, int64_t avai
   command_.args = {};
   try {
     if (words[0] == kReleaseBlock) return release_block(words, session.blocks);
+    Copies& copies = session.blocks.copies;
+    if (words[0] == kDropCopies || (copies.any() && Budget::instance().scarce())) copies.clear();
+    if (words[0] == kDropCopies) return;
     decode(words, available, session.blocks, command_);
     for (int i = 0; i < command_.args.outs; ++i) {
       if (command_.out_fresh[i]) command_.out_block[i]->poison = 0;
     }
     if (const uint32_t poison = inherited_poison(command_); poison != 0) return give_up(session, command_, poison);
     if (is_void(command_.args)) return;
-    Context context{pool};
+    const Writing writing{command_, copies};
+    Context context{pool, {copies, command_.in_block, command_.out_block, command_.args.ins, command_.args.outs}};
     command_.kernel->run(context, command_.args);
   } catch (const std::bad_alloc&) {
     failed("out of memory");
@@ -123,6 +143,7 @@ void ItemRunner::write(const Item& item) {
   } else {
     if (item.bytes > 0) std::memcpy(block->bytes_at(item.byte_offset), item.staged.get(), item.bytes);
     block->poison = 0;
+    item.session->blocks.copies.written(*block, false);
   }
   item.session->complete(item.seq);
 }

@@ -73,6 +73,7 @@ bool BlockTable::release(int64_t id) {
 }
 
 void BlockTable::discard(Block& block) {
+  copies.forget(block);
   block.data.store(nullptr, std::memory_order_relaxed);
   if (block.owner == nullptr) return;
   free_aligned(block.owner, block.owner_bytes);

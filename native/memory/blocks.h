@@ -6,6 +6,8 @@
 #include <mutex>
 #include <vector>
 
+#include "memory/copies.h"
+
 namespace chainrule {
 
 /// A piece of tensor memory. `poison` is the id of the error that its contents depend on, 0 for good data; only the executor touches it.
@@ -15,6 +17,7 @@ struct Block {
   std::byte* owner = nullptr;  // what to free; null for all but the first block of a slab
   size_t owner_bytes = 0;
   uint32_t poison = 0;
+  Copy* copies = nullptr;  // see Copies; only the executor touches them
 
   [[nodiscard]] std::byte* bytes_at(int64_t offset) const { return data.load(std::memory_order_relaxed) + offset; }
 };
@@ -35,6 +38,9 @@ class BlockTable {
   bool release(int64_t id);
   static constexpr int kMaxSlab = 4096;
 
+  /// Copies of these blocks in other orders.
+  Copies copies;
+
   /// The block, or null for an id that was never given out or is free.
   [[nodiscard]] Block* find(int64_t id) const;
 
@@ -42,7 +48,7 @@ class BlockTable {
   static constexpr int64_t kChunk = 4096;
   static constexpr int64_t kChunks = 8192;
   [[nodiscard]] Block* slot(int64_t id) const;
-  static void discard(Block& block);
+  void discard(Block& block);
 
   std::mutex mutex_;
   std::array<std::atomic<Block*>, kChunks> chunks_{};

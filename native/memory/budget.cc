@@ -52,4 +52,16 @@ void Budget::note_peak(size_t used) {
 
 void Budget::release(size_t bytes) { used_.fetch_sub(bytes); }
 
+bool Budget::reserve_kept(size_t bytes) {
+  if (scarce()) return false;
+  if (kept_.fetch_add(bytes) + bytes <= limit() / 8 && reserve(bytes)) return true;
+  kept_.fetch_sub(bytes);
+  return false;
+}
+
+void Budget::release_kept(size_t bytes) {
+  kept_.fetch_sub(bytes);
+  release(bytes);
+}
+
 }  // namespace chainrule

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/copy_key.h"
+
 namespace chainrule {
 
 struct Context;
@@ -23,5 +25,10 @@ void* scratch_bytes(Context& ctx, size_t bytes);
 
 /// 64-byte aligned memory private to one worker, valid during the unit. Not zeroed. A second call in the same unit may move it.
 void* worker_scratch_bytes(Context& ctx, int worker, size_t bytes);
+
+/// A copy of input number `input` in another order, which lives as long as nothing writes to the input; valid until the kernel returns.
+/// Null until there were `after` uses since the last write, and where there is no room: the kernel then does without. Made by `fill`, whose
+/// units may run on the pool. Call from the kernel's own thread only.
+const void* kept_copy(Context& ctx, int32_t input, const CopyKey& key, size_t bytes, uint32_t after, CopyFn fill, void* data);
 
 }  // namespace chainrule

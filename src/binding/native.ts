@@ -13,6 +13,7 @@ export interface NativeKernel {
 
 export interface NativeStats {
   readonly reservedBytes: number;
+  readonly keptBytes: number;
   readonly peakReservedBytes: number;
   readonly budgetBytes: number;
   readonly queuedWords: number;

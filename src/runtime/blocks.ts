@@ -2,7 +2,7 @@ import { native } from '../binding/load.js';
 import { MemoryError } from '../errors.js';
 import { forgetSites } from './failures.js';
 import { sweep, sweepIsDue } from './reachability.js';
-import { release, synchronize } from './stream.js';
+import { dropCopies, release, synchronize } from './stream.js';
 
 /**
  * The block pool. Because commands run in order, a block that is given back here can be handed out again at once: whatever uses it next runs after whatever
@@ -175,8 +175,9 @@ function urgeCollection(): void {
   native.adjustExternal(-bytes);
 }
 
-/** Returns all free blocks that are not part of a slab to the system. */
+/** Returns all free blocks that are not part of a slab, and copies of blocks in other orders, to the system. */
 export function trimPool(): void {
+  dropCopies();
   for (let sizeClass = 0; sizeClass < free.length; sizeClass++) {
     const list = free[sizeClass];
     if (list === undefined || classBytes(sizeClass) < slabBytes) continue;

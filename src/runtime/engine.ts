@@ -14,6 +14,8 @@ export interface EngineStats {
   readonly peakBytes: number;
   /** Bytes that the process holds from the system for tensors, free blocks included. */
   readonly reservedBytes: number;
+  /** Those of reservedBytes that hold weights in the order in which products read them (docs/memory.md). */
+  readonly keptBytes: number;
   /** Limit on reservedBytes. */
   readonly budgetBytes: number;
   /** 64-bit words of commands that wait for the executor. */
@@ -27,8 +29,19 @@ export interface EngineStats {
 export const engine = {
   stats(): EngineStats {
     const { allocations, liveBlocks, liveBytes, peakBytes } = poolStats();
-    const { reservedBytes, budgetBytes, queuedWords, threads, isa } = native.stats();
-    return { allocations, liveTensors: liveBlocks, liveBytes, peakBytes, reservedBytes, budgetBytes, queued: queuedWords, threads, isa };
+    const { reservedBytes, keptBytes, budgetBytes, queuedWords, threads, isa } = native.stats();
+    return {
+      allocations,
+      liveTensors: liveBlocks,
+      liveBytes,
+      peakBytes,
+      reservedBytes,
+      keptBytes,
+      budgetBytes,
+      queued: queuedWords,
+      threads,
+      isa,
+    };
   },
 
   /** Number of threads that kernels spread over, from the next command on. The environment variable CHAINRULE_THREADS sets it at start. Results do not depend on it. */
@@ -49,7 +62,7 @@ export const engine = {
   /** Starts a new peakBytes measurement. */
   resetPeak,
 
-  /** Gives unreachable tensors' memory to the pool and the pool's free blocks back to the system. */
+  /** Gives unreachable tensors' memory to the pool, and the pool's free blocks and kept copies of weights back to the system. */
   trim(): void {
     synchronize();
     collectUnreachable();

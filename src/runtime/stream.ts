@@ -16,6 +16,7 @@ const flushWords = 6144;
 const flushElements = 1 << 16;
 const fresh = 64;
 const releaseBlock = -1;
+const dropAllCopies = -2;
 
 let used = 0;
 let elements = 0;
@@ -97,9 +98,18 @@ function operand(start: number, t: Handle, flag: number): number {
 
 /** Appends the command that gives a block's memory back to the system, after everything that uses it. */
 export function release(block: number): void {
+  order(releaseBlock, block);
+}
+
+/** Appends the command that gives the memory of all copies of blocks back to the system (native/memory/copies.h). */
+export function dropCopies(): void {
+  order(dropAllCopies, 0);
+}
+
+function order(code: number, block: number): void {
   if (used + 4 > capacity) flush();
   seq++;
-  words[used] = releaseBlock;
+  words[used] = code;
   words[used + 1] = seq;
   words[used + 2] = 4;
   words[used + 3] = block;

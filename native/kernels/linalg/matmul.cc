@@ -5,7 +5,7 @@ namespace chainrule::CR_ISA {
 /// c = a b: a [..., m, k], b [..., k, n] -> c [..., m, n]. Batch axes are broadcast; strides may be anything.
 template <class T>
 void matmul(Context& ctx, const Args& args) {
-  run_product(ctx, matmul_product<T>(args.in[0], args.in[1], args.out[0]));
+  run_product(ctx, matmul_product<T>(args.in[0], args.in[1], args.out[0]), 1);
 }
 
 /// The same for integers, whose sums wrap around: any order gives the same result, and nobody waits for it.

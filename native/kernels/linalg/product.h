@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/view.h"
 #include "kernels/linalg/gemm/cut.h"
+#include "kernels/linalg/gemm/kept.h"
 #include "kernels/linalg/gemm/narrow.h"
 #include "kernels/linalg/gemm/near.h"
 #include "kernels/linalg/gemv.h"
@@ -144,6 +145,13 @@ CR_INLINE Product<T> exchanged(const Product<T>& p) {
   return q;
 }
 
+/// The part of estimated_cycles for packing the right factor.
+template <class T>
+CR_INLINE double packing_cycles(const Product<T>& p) {
+  if (p.b_col == 1 && p.n % kLanes<T> == 0) return 0;
+  return 5 * static_cast<double>(p.n) * static_cast<double>(p.k) / static_cast<double>(kLanes<T>);
+}
+
 /// About how long the driver takes, in cycles of a machine that does one fma of vectors in each: the products, with what the last vector of
 /// a row wastes; factors that are transposed while they are packed; a result that is transposed when it is written.
 template <class T>
@@ -152,9 +160,8 @@ CR_INLINE double estimated_cycles(const Product<T>& p) {
   const auto m = static_cast<double>(p.m), n = static_cast<double>(p.n), k = static_cast<double>(p.k);
   const auto vectors = static_cast<double>(ceil_div(p.n, kLanes<T>));
   const double products = m * vectors * k, left = p.a_k == 1 ? 0 : 8 * static_cast<double>(ceil_div(p.m, kLanes<T>)) * k;
-  const double right = p.b_col == 1 && p.n % kLanes<T> == 0 ? 0 : 5 * n * k / lanes;
   const double result = p.c_col == 1 ? 0 : 10 * m * n / lanes * static_cast<double>(k_blocks(p.k).count);
-  return products + left + right + result;
+  return products + left + packing_cycles(p) + result;
 }
 
 /// A right factor that would be transposed by packing is read where it lies as the left one, and a narrow one fills vectors as rows. Each
@@ -254,17 +261,17 @@ CR_INLINE StridedC<T> result_of(const Product<T>& p) {
   return {p.c, p.c_row, p.c_col, p.bias, p.bias_row, p.bias_col};
 }
 
-/// Narrow or small products without batch; false for all others.
+/// Narrow or small products without batch; false for all others. `input` as in run_product.
 template <class T>
-CR_INLINE bool run_small_product(Context& ctx, const Product<T>& p) {
+CR_INLINE bool run_small_product(Context& ctx, const Product<T>& p, int32_t input) {
   if (p.batch_rank > 0) return false;
   if (is_narrow(p.m, p.n, p.k, left_of(p))) {
-    multiply_narrow(ctx, p.m, p.n, p.k, left_of(p), right_of(p), result_of(p));
+    multiply_narrow(ctx, p.m, p.n, p.k, left_of(p), right_of(p), result_of(p), input);
     return true;
   }
   const Product<T> q = exchanged(p);
   if (is_narrow(q.m, q.n, q.k, left_of(q))) {
-    multiply_narrow(ctx, q.m, q.n, q.k, left_of(q), right_of(q), result_of(q));
+    multiply_narrow(ctx, q.m, q.n, q.k, left_of(q), right_of(q), result_of(q), -1);
     return true;
   }
   if (!is_near(p.m, p.n, p.k, left_of(p), right_of(p), result_of(p))) return false;
@@ -272,8 +279,19 @@ CR_INLINE bool run_small_product(Context& ctx, const Product<T>& p) {
   return true;
 }
 
+/// The right factor as it is kept, or no data where there is no copy, or where reading it in place, packing it or exchanging the factors
+/// is as fast.
 template <class T>
-void run_product(Context& ctx, Product<T> p) {
+CR_INLINE KeptB<T> kept_right(Context& ctx, const Product<T>& p, int32_t input) {
+  const StridedB<T> b = right_of(p);
+  if (p.batch_rank > 0 || p.k == 0 || b.in_place(p.n, ceil_div(p.m, kTileRows))) return {nullptr, 0};
+  if (estimated_cycles(p) - packing_cycles(p) >= estimated_cycles(exchanged(p))) return {nullptr, 0};
+  return kept_panels(ctx, input, b, p.k, p.n, b.col == 1 ? kLongPatience : kPatience);
+}
+
+/// `input` is the kernel's operand that p.b lies in: what is packed of it may be kept for the next call.
+template <class T>
+void run_product(Context& ctx, Product<T> p, int32_t input) {
   if (is_vector_product(p)) {
     const Product<T> q = vector_product(p);
     for_matrices(q, [&](const Offsets<T>& at) {
@@ -282,7 +300,13 @@ void run_product(Context& ctx, Product<T> p) {
     return;
   }
   fold_batch_into_rows(p);
-  if (run_small_product(ctx, p)) return;
+  if (run_small_product(ctx, p, input)) return;
+  if (const KeptB<T> whole = kept_right(ctx, p, input); whole.data != nullptr) {
+    for_rectangles(ctx, p, [&](const Rect& rect, const Place<T>&, int worker, const Setting& setting) {
+      multiply_block(rect, p.k, left_of(p), whole, result_of(p), worker_scratch<T>(ctx, worker, kBlockScratch<T>), setting);
+    });
+    return;
+  }
   exchange_when_faster(p);
   const bool single = is_single_block<T>(p.m, p.n, p.k);
   for_rectangles(ctx, p, [&](const Rect& rect, const Place<T>& at, int worker, Setting setting) {

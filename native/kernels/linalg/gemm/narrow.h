@@ -2,7 +2,7 @@
 // Products with few columns, which would leave most of a vector empty: vectors run down the rows of A instead, which are turned in
 // registers, a square at a time. The units that shuffle are others than those that multiply. Sums are those of multiply_block.
 #include "kernels/linalg/gemm/cut.h"
-#include "kernels/linalg/gemm/pack.h"
+#include "kernels/linalg/gemm/kept.h"
 #include "simd/lanes.h"
 #include "simd/parallel.h"
 
@@ -76,17 +76,25 @@ CR_INLINE bool is_narrow(int64_t m, int64_t n, int64_t k, const StridedA<T>& a) 
   return n <= kNarrow<T> && m >= kLanes<T> && k >= 2 * kLanes<T> && a.col == 1;
 }
 
+/// `input` is the kernel's operand that B lies in, -1 if B is not worth keeping.
 template <class T>
-void multiply_narrow(Context& ctx, int64_t m, int64_t n, int64_t k, const StridedA<T>& a, const StridedB<T>& b, const StridedC<T>& c) {
+void multiply_narrow(Context& ctx, int64_t m, int64_t n, int64_t k, const StridedA<T>& a, const StridedB<T>& b, const StridedC<T>& c,
+                     int32_t input) {
   constexpr int64_t lanes = kLanes<T>;
   const int64_t cols = ceil_div(n, 2) * 2;
   const T* packed = b.data;
   if (b.col != 1 || b.row != cols) {
-    T* to = scratch<T>(ctx, k * cols);
-    for (int64_t i = 0; i < k; ++i) {
-      for (int64_t j = 0; j < cols; ++j) to[i * cols + j] = j < n ? b.data[i * b.row + j * b.col] : T(0);
+    const auto pack = [&](T* to) {
+      for (int64_t i = 0; i < k; ++i) {
+        for (int64_t j = 0; j < cols; ++j) to[i * cols + j] = j < n ? b.data[i * b.row + j * b.col] : T(0);
+      }
+    };
+    packed = input < 0 ? nullptr : kept(ctx, input, b, k, n, kOrderNarrow, k * cols, kPatience, pack);
+    if (packed == nullptr) {
+      T* to = scratch<T>(ctx, k * cols);
+      pack(to);
+      packed = to;
     }
-    packed = to;
   }
   const int64_t strips = m / lanes, grain = ceil_div(kNarrowUnit, lanes * cols * k);
   parallel_range(ctx, strips, grain, [&](int64_t begin, int64_t end) {

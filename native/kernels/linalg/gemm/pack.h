@@ -117,8 +117,11 @@ struct StridedB {
   int64_t row, col;
 
   Panel<T> panel(T* buffer, int64_t k, int64_t count, int64_t j, int64_t cols, int64_t uses) const {
-    if (col == 1 && cols % kLanes<T> == 0 && (uses <= 8 || (!collide<T>(row) && row % kLanes<T> == 0))) return {data + k * row + j, row};
+    if (in_place(cols, uses)) return {data + k * row + j, row};
     return pack(buffer, k, count, j, cols);
+  }
+  [[nodiscard]] bool in_place(int64_t cols, int64_t uses) const {
+    return col == 1 && cols % kLanes<T> == 0 && (uses <= 8 || (!collide<T>(row) && row % kLanes<T> == 0));
   }
   Ahead ahead(int64_t k, int64_t count, int64_t j, int64_t cols) const { return ahead_of(data + k * row + j * col, count, row, cols, col); }
   /// The panel in `buffer`, whatever its layout.
