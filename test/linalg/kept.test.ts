@@ -229,7 +229,9 @@ describe('memory that other tensors take over', () => {
       const x = random([m, k]);
       const blocks = new Set<number>();
       for (let round = 0; round < 30; round++) {
-        const w = round % 3 === 0 ? random([n, k]) : random([n, k]).mul(2);
+        const values = random([n, k]);
+        const w = round % 3 === 0 ? values : values.mul(2);
+        if (w !== values) values.dispose();
         if (blocks.has(w.storage.block)) reused++;
         blocks.add(w.storage.block);
         for (let call = 0; call < 1 + (round % 7); call++) check(x, w, `${k} x ${n}, round ${round}, call ${call}`);
