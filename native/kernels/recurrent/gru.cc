@@ -1,59 +1,69 @@
 // Gated recurrent units (Cho et al. 2014, arXiv:1406.1078; the reset gate acts after the product, as in cuDNN and PyTorch), one layer in
 // one direction, and its gradient through time.
-#include "kernels/recurrent/sequence.h"
+#include "kernels/recurrent/gates.h"
 
 namespace chainrule::CR_ISA {
 
-/// One row of one step: gates hold r, z, n before their activation and after it; product is h W_hn^T + b_hn.
+/// Some units of one row of one step, `stride` between the gates of a unit: `gates` hold x W_ih^T + b_ih for r, z, n and become the
+/// activated gates, `products` h W_hn^T + b_hn (in training, where products is not nullptr); sums are h W_hh^T, bias is b_hh.
 template <class T>
-CR_INLINE void gru_row(int64_t n, T* gates, const T* product, const T* bias, const T* h, T* y) {
+CR_INLINE void gru_row(int64_t units, const T* sums, int64_t stride, T* gates, T* products, const T* bias, const T* h, T* next, T* y) {
   using V = Vec<T>;
-  for_lanes<T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
-    const V reset = sigmoid(load_some(gates + i, m) + load_some(bias + i, m));
-    const V keep = sigmoid(load_some(gates + n + i, m) + load_some(bias + n + i, m));
-    const V fresh = tanh(fma(reset, load_some(product + i, m), load_some(gates + 2 * n + i, m)));
-    store_some(gates + i, reset, m);
-    store_some(gates + n + i, keep, m);
-    store_some(gates + 2 * n + i, fresh, m);
-    store_some(y + i, fma(keep, load_some(h + i, m) - fresh, fresh), m);
+  for_lanes<T>(units, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+    V sum[3];
+#pragma GCC unroll 3
+    for (int g = 0; g < 3; ++g) {
+      sum[g] = load_some(sums + g * units + i, m);
+    }
+    const V reset = sigmoid(load_some(gates + i, m) + sum[0] + load_some(bias + i, m));
+    const V keep = sigmoid(load_some(gates + stride + i, m) + sum[1] + load_some(bias + stride + i, m));
+    const V product = sum[2] + load_some(bias + 2 * stride + i, m);
+    const V fresh = tanh(fma(reset, product, load_some(gates + 2 * stride + i, m)));
+    const V state = fma(keep, load_some(h + i, m) - fresh, fresh);
+    if (products != nullptr) {
+      store_some(products + i, product, m);
+      store_some(gates + i, reset, m);
+      store_some(gates + stride + i, keep, m);
+      store_some(gates + 2 * stride + i, fresh, m);
+    }
+    store_some(next + i, state, m);
+    store_some(y + i, state, m);
   });
 }
 
-/// weight [3H, H], bias [3H], h0 [B, H]; gates [T, B, 3H] = x W_ih^T + b_ih, which become the activated gates -> y [T, B, H], last h [B, H]
-/// and, for the gradient, products [T, B, H] = h W_hn^T + b_hn and what each step began with, before [T, B, H] (both [0] where there is
-/// none).
+/// weight [3H, H], bias [3H], h0 [B, H]; gates [T, B, 3H] = x W_ih^T + b_ih -> y [T, B, H], last h [B, H] and, for the gradient, products
+/// [T, B, H] = h W_hn^T + b_hn, what each step began with, before [T, B, H], and the activated gates in place of the others (both [0] where
+/// there will be none: then gates stay as they are).
 template <class T>
 void gru(Context& ctx, const Args& args) {
   const TensorView &weight = args.in[0], &bias_view = args.in[1];
   const Walk walk = make_walk(args.out[0], weight, 3, args.params[0], args.params[1]);
-  const int64_t n = walk.hidden, bytes = n * static_cast<int64_t>(sizeof(T));
+  const int64_t n = walk.hidden;
   CR_CHECK(bias_view.rank == 1 && bias_view.shape[0] == 3 * n);
   const auto gates = sequence<T>(args.out[0], walk, 3 * n), y = sequence<T>(args.out[1], walk, n);
   const auto products = optional_sequence<T>(args.out[3], walk, n), before = optional_sequence<T>(args.out[4], walk, n);
+  const bool training = products.data != nullptr;
+  CR_CHECK(training == (before.data != nullptr));
   T *h = state<T>(args.out[2], walk), *bias = scratch<T>(ctx, max_of(1, 3 * n));
   copy_state(args.in[2], walk, h);
   for (int64_t j = 0; j < 3 * n; ++j) bias[j] = static_cast<const T*>(bias_view.data)[j * bias_view.strides[0]];
-  const StridedB<T> turned{static_cast<const T*>(weight.data), weight.strides[1], weight.strides[0]};
-  const auto packed = pack_whole(ctx, turned, n, 2 * n);
-  const auto packed_fresh = pack_whole(ctx, StridedB<T>{turned.data + 2 * n * turned.col, turned.row, turned.col}, n, n);
-  const int64_t block = walk.rows < 2 * kBlockRows ? walk.rows : 2 * kBlockRows;
-  for_row_blocks<T>(ctx, walk, block * n, [&](int64_t first, int64_t rows, T* buffer) {
-    StridedA<T> last{h + first * n, n, 1};
+  const auto packed = pack_gates(ctx, StridedB<T>{static_cast<const T*>(weight.data), weight.strides[1], weight.strides[0]}, n, 3);
+  for_row_blocks<T>(ctx, walk, Steps<T>::each(n, 3), [&](int64_t first, int64_t rows, T* room) {
+    Steps<T> steps(room, rows, n, 3);
+    steps.begin(h + first * n);
     for (int64_t i = 0; i < walk.steps; ++i) {
       const int64_t t = walk.step(i);
-      const Sequence<T> to = products.data != nullptr ? Sequence<T>{products.at(t, first), 0, products.row, 1}
-                                                      : Sequence<T>{buffer + kBlockScratch<T>, 0, n, 1};
-      multiply_block(Rect{0, rows, 0, 2 * n}, n, last, packed, StridedC<T>{gates.at(t, first), gates.row, 1}, buffer, Setting{true});
-      multiply_block(Rect{0, rows, 0, n}, n, last, packed_fresh, StridedC<T>{to.data, to.row, 1, bias + 2 * n, 0, 1}, buffer);
-      for (int64_t b = 0; b < rows; ++b) {
-        const T* h_row = last.data + b * last.row;
-        if (before.data != nullptr) std::memcpy(before.at(t, first + b), h_row, static_cast<size_t>(bytes));
-        gru_row(n, gates.at(t, first + b), to.at(0, b), bias, h_row, y.at(t, first + b));
-      }
-      last = StridedA<T>{y.at(t, first), y.row, 1};
+      const auto early = [&](int64_t b, int64_t j, int64_t units) CR_INLINE_LAMBDA {
+        for (int64_t g = 0; g < 3; ++g) ask(gates.at(t, first + b) + g * n + j, units);
+      };
+      steps.take(packed, early, [&](int64_t b, int64_t j, int64_t units, const T* sums) CR_INLINE_LAMBDA {
+        T *row = gates.at(t, first + b) + j, *product = training ? products.at(t, first + b) + j : nullptr;
+        const T* now = steps.now + b * steps.row + j;
+        gru_row(units, sums, n, row, product, bias + j, now, steps.next + b * steps.row + j, y.at(t, first + b) + j);
+        if (training) std::memcpy(before.at(t, first + b) + j, now, static_cast<size_t>(units) * sizeof(T));
+      });
     }
-    if (walk.steps == 0) return;
-    for (int64_t b = 0; b < rows; ++b) std::memcpy(h + (first + b) * n, last.data + b * last.row, static_cast<size_t>(bytes));
+    steps.end(h + first * n);
   });
 }
 

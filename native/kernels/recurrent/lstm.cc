@@ -1,54 +1,67 @@
 // Long short-term memory (Hochreiter and Schmidhuber 1997), one layer in one direction, and its gradient through time.
-#include "kernels/recurrent/sequence.h"
+#include "kernels/recurrent/gates.h"
 
 namespace chainrule::CR_ISA {
 
-/// One row of one step: gates hold i, f, g, o before their activation and after it; c is the cell state.
+/// Some units of one row of one step, `stride` between the gates of a unit: `gates` hold x W_ih^T + b for i, f, g, o and become the
+/// activated gates (in training), sums are h W_hh^T; c is the cell state.
 template <class T>
-CR_INLINE void lstm_row(int64_t n, T* gates, T* c, T* y) {
+CR_INLINE void lstm_row(int64_t units, const T* sums, int64_t stride, T* gates, bool training, T* c, T* h, T* y) {
   using V = Vec<T>;
-  for_lanes<T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
-    const V in = sigmoid(load_some(gates + i, m)), forget = sigmoid(load_some(gates + n + i, m));
-    const V update = tanh(load_some(gates + 2 * n + i, m)), out = sigmoid(load_some(gates + 3 * n + i, m));
-    const V cell = fma(forget, load_some(c + i, m), in * update);
-    store_some(gates + i, in, m);
-    store_some(gates + n + i, forget, m);
-    store_some(gates + 2 * n + i, update, m);
-    store_some(gates + 3 * n + i, out, m);
+  for_lanes<T>(units, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+    V gate[4];
+#pragma GCC unroll 4
+    for (int g = 0; g < 4; ++g) {
+      gate[g] = load_some(gates + g * stride + i, m) + load_some(sums + g * units + i, m);
+    }
+    const V in = sigmoid(gate[0]), forget = sigmoid(gate[1]), update = tanh(gate[2]), out = sigmoid(gate[3]);
+    const V cell = fma(forget, load_some(c + i, m), in * update), state = out * tanh(cell);
+    if (training) {
+      store_some(gates + i, in, m);
+      store_some(gates + stride + i, forget, m);
+      store_some(gates + 2 * stride + i, update, m);
+      store_some(gates + 3 * stride + i, out, m);
+    }
     store_some(c + i, cell, m);
-    store_some(y + i, out * tanh(cell), m);
+    store_some(h + i, state, m);
+    store_some(y + i, state, m);
   });
 }
 
-/// weight [4H, H], h0, c0 [B, H]; gates [T, B, 4H] = x W_ih^T + b, which become the activated gates -> y [T, B, H], last h and c [B, H]
-/// and, for the gradient, cells [T, B, H] and what each step began with, before [T, B, H] (both of shape [0] where there will be none).
+/// weight [4H, H], h0, c0 [B, H]; gates [T, B, 4H] = x W_ih^T + b -> y [T, B, H], last h and c [B, H] and, for the gradient, cells
+/// [T, B, H] and what each step began with, before [T, B, H], and the activated gates in place of the others (both of shape [0] where there
+/// will be none: then gates stay as they are).
 template <class T>
 void lstm(Context& ctx, const Args& args) {
   const TensorView& weight = args.in[0];
   const Walk walk = make_walk(args.out[0], weight, 4, args.params[0], args.params[1]);
-  const int64_t n = walk.hidden, bytes = n * static_cast<int64_t>(sizeof(T));
+  const int64_t n = walk.hidden;
   const auto gates = sequence<T>(args.out[0], walk, 4 * n), y = sequence<T>(args.out[1], walk, n);
   const auto cells = optional_sequence<T>(args.out[4], walk, n), before = optional_sequence<T>(args.out[5], walk, n);
+  const bool training = cells.data != nullptr;
+  CR_CHECK(training == (before.data != nullptr));
   T *h = state<T>(args.out[2], walk), *c = state<T>(args.out[3], walk);
   copy_state(args.in[1], walk, h);
   copy_state(args.in[2], walk, c);
-  const StridedB<T> turned{static_cast<const T*>(weight.data), weight.strides[1], weight.strides[0]};
-  const auto packed = pack_whole(ctx, turned, n, 4 * n);
-  for_row_blocks<T>(ctx, walk, 0, [&](int64_t first, int64_t rows, T* buffer) {
-    StridedA<T> last{h + first * n, n, 1};
+  const auto packed = pack_gates(ctx, StridedB<T>{static_cast<const T*>(weight.data), weight.strides[1], weight.strides[0]}, n, 4);
+  for_row_blocks<T>(ctx, walk, Steps<T>::each(n, 4), [&](int64_t first, int64_t rows, T* room) {
+    Steps<T> steps(room, rows, n, 4);
+    steps.begin(h + first * n);
     for (int64_t i = 0; i < walk.steps; ++i) {
       const int64_t t = walk.step(i);
-      const StridedC<T> sums{gates.at(t, first), gates.row, 1};
-      multiply_block(Rect{0, rows, 0, 4 * n}, n, last, packed, sums, buffer, Setting{true});
-      for (int64_t b = 0; b < rows; ++b) {
-        if (before.data != nullptr) std::memcpy(before.at(t, first + b), last.data + b * last.row, static_cast<size_t>(bytes));
-        lstm_row(n, gates.at(t, first + b), c + (first + b) * n, y.at(t, first + b));
-        if (cells.data != nullptr) std::memcpy(cells.at(t, first + b), c + (first + b) * n, static_cast<size_t>(bytes));
-      }
-      last = StridedA<T>{y.at(t, first), y.row, 1};
+      const auto early = [&](int64_t b, int64_t j, int64_t units) CR_INLINE_LAMBDA {
+        for (int64_t g = 0; g < 4; ++g) ask(gates.at(t, first + b) + g * n + j, units);
+      };
+      steps.take(packed, early, [&](int64_t b, int64_t j, int64_t units, const T* sums) CR_INLINE_LAMBDA {
+        T *row = gates.at(t, first + b) + j, *cell = c + (first + b) * n + j;
+        lstm_row(units, sums, n, row, training, cell, steps.next + b * steps.row + j, y.at(t, first + b) + j);
+        if (!training) return;
+        const size_t bytes = static_cast<size_t>(units) * sizeof(T);
+        std::memcpy(before.at(t, first + b) + j, steps.now + b * steps.row + j, bytes);
+        std::memcpy(cells.at(t, first + b) + j, cell, bytes);
+      });
     }
-    if (walk.steps == 0) return;
-    for (int64_t b = 0; b < rows; ++b) std::memcpy(h + (first + b) * n, last.data + b * last.row, static_cast<size_t>(bytes));
+    steps.end(h + first * n);
   });
 }
 

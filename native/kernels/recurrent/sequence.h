@@ -2,8 +2,8 @@
 // What the recurrent kernels share: sequences seen by step and row, weights packed once per sequence, and the loop over time.
 //
 // Rows of a batch do not depend on each other: a unit of work is a block of rows, which runs its own loop over all steps with the packed
-// weights (shared, read only). The block's size follows from the shapes alone, and the product adds along k in the same order whatever the
-// rows are, so the results are the same bits for any number of threads.
+// weights (shared, read only). The product adds along k in the same order whatever the rows are, so the results are the same bits for any
+// number of threads.
 #include "core/error.h"
 #include "core/view.h"
 #include "kernels/linalg/gemm/cut.h"
@@ -93,17 +93,18 @@ PackedB<T> pack_whole(Context& ctx, const StridedB<T>& b, int64_t k, int64_t n) 
   return {data, k};
 }
 
-/// Rows of a block, where there are enough; from kFewRows on there are two blocks at least.
-inline constexpr int64_t kBlockRows = 16, kFewRows = 8;
+/// Rows of a block: as few as kFewRows, so that all threads have work, and no more than kMostRows.
+inline constexpr int64_t kFewRows = 16, kMostRows = 64;
 
-/// body(first row, rows, scratch of kBlockScratch + `extra` elements): one block of rows through all steps.
+/// body(first row, rows, scratch of kBlockScratch + rows * `each` elements): one block of rows through all steps. Blocks are as large as
+/// there are threads for them: each reads the whole weight in every step.
 template <class T, class Body>
-CR_INLINE void for_row_blocks(Context& ctx, const Walk& walk, int64_t extra, Body body) {
-  const int64_t blocks = max_of(walk.rows >= kFewRows ? 2 : 1, walk.rows / kBlockRows);
+CR_INLINE void for_row_blocks(Context& ctx, const Walk& walk, int64_t each, Body body) {
+  const int64_t most = max_of(walk.rows >= kFewRows / 2 ? 2 : 1, walk.rows / kFewRows), workers = worker_count(ctx);
+  const int64_t blocks = min_of(most, ceil_div(ceil_div(walk.rows, kMostRows), workers) * workers);
   parallel_units(ctx, walk.rows == 0 ? 0 : blocks, [&](int64_t unit, int worker) {
     const int64_t begin = unit * walk.rows / blocks, end = (unit + 1) * walk.rows / blocks;
-    T* buffer = worker_scratch<T>(ctx, worker, kBlockScratch<T> + extra);
-    body(begin, end - begin, buffer);
+    body(begin, end - begin, worker_scratch<T>(ctx, worker, kBlockScratch<T> + ceil_div(walk.rows, blocks) * each));
   });
 }
 
