@@ -84,13 +84,16 @@ template <class T>
 struct GradLine {
   T centre, rstd, level, slope;
 };
-/// level = mean of g w (0 when not centred) and slope = mean of g w xhat.
+/// level = mean of g w (0 when not centred) and slope = mean of g w xhat. `ahead` elements further on are asked for meanwhile: the pass
+/// that follows has its hands full with storing.
 template <class T>
-CR_INLINE GradLine<T> layer_norm_grad_line(const LayerNormGrad<T>& k, int64_t row) {
+CR_INLINE GradLine<T> layer_norm_grad_line(const LayerNormGrad<T>& k, int64_t row, int64_t ahead) {
   using V = Vec<T>;
   const T *g = k.g + row * k.n, *x = k.x + row * k.n, *weight = k.weight;
   const V centre = splat<V>(k.mean[row]), rstd = splat<V>(k.rstd[row]);
   const Two<T> sums = sum_two<T>(k.n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+    prefetch(g + ahead + i);
+    prefetch(x + ahead + i);
     const V scaled = load_some(g + i, m) * load_some(weight + i, m);
     return Two<V>{scaled, scaled * ((load_some(x + i, m) - centre) * rstd)};
   });
@@ -103,7 +106,7 @@ template <int Rows, class T>
 CR_INLINE void layer_norm_grad_rows(const LayerNormGrad<T>& k, int64_t row, T* dweight, T* dbias) {
   using V = Vec<T>;
   GradLine<T> line[Rows];
-  for (int r = 0; r < Rows; ++r) line[r] = layer_norm_grad_line(k, row + r);
+  for (int r = 0; r < Rows; ++r) line[r] = layer_norm_grad_line(k, row + r, Rows * k.n);
   const T *g = k.g + row * k.n, *x = k.x + row * k.n;
   T* dx = k.dx + row * k.n;
   const auto visit = [&](int64_t i, int64_t m) CR_INLINE_LAMBDA {
@@ -111,8 +114,6 @@ CR_INLINE void layer_norm_grad_rows(const LayerNormGrad<T>& k, int64_t row, T* d
     V slopes = load_some(dweight + i, m), levels = load_some(dbias + i, m);
 #pragma GCC unroll 4
     for (int r = 0; r < Rows; ++r) {
-      prefetch(g + (Rows + r) * k.n + i);
-      prefetch(x + (Rows + r) * k.n + i);
       const V rstd = splat<V>(line[r].rstd), cotangent = load_some(g + r * k.n + i, m);
       const V normal = (load_some(x + r * k.n + i, m) - splat<V>(line[r].centre)) * rstd;
       slopes = fma(cotangent, normal, slopes);
