@@ -68,7 +68,7 @@ export function row(fields: Needed): Case {
 export function matching(cases: readonly Case[], filter: string): Case[] {
   const literal = cases.filter((one) => nameOf(one).includes(filter));
   if (literal.length > 0) return literal;
-  const parts = filter.split(',').filter((part) => part !== '');
+  const parts = filter.split(/,(?![^[]*\])/).filter((part) => part !== ''); // not at the commas of a shape
   const patterns = parts.map(pattern);
   return cases.filter((one) => {
     const name = nameOf(one);

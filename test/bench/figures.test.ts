@@ -72,6 +72,7 @@ describe('the table of cases', () => {
   it('is filtered by its whole name, which may have commas and brackets', () => {
     for (const name of cases.map(nameOf).filter((each) => each.includes(','))) expect(matching(cases, name).map(nameOf)).toContain(name);
     expect(matching(cases, 'attention/T=2048 causal [1,8,2048,64] and gradient')).toHaveLength(1);
+    expect(matching(cases, 'attention/T=2048 causal [1,8,2048,64] and gradient,gemm-square/16')).toHaveLength(2);
   });
 });
 
