@@ -242,6 +242,16 @@ CR_INLINE void pixel_offsets(const ConvShape& s, const Planes& p, const Windows&
   }
 }
 
+/// The parts that sums are cut into. A pointwise layer's planes are read where they lie, an image at a time.
+CR_INLINE Windows gradient_windows(const ConvShape& s, const Planes& image, bool pointwise, int64_t work) {
+  Windows windows = make_windows(s.batch, s.h.out, s.w.out, s.in_channels * channel_size(image), work);
+  if (pointwise) {
+    windows.images_each = 1;
+    windows.image_parts = s.batch;
+  }
+  return windows;
+}
+
 template <class T>
 void conv2d_grad_weight(Context& ctx, const Args& args) {
   const TensorView &gy = args.in[0], &x = args.in[1], &gw = args.out[0];
@@ -266,11 +276,7 @@ void conv2d_grad_weight(Context& ctx, const Args& args) {
   const bool by_lanes = !pointwise && (s.out_channels <= kFewOuts || m <= kFewRows);
   const auto axis = [&](const ConvAxis& a, int64_t rows) { return by_lanes ? plane_axis(a, 0, rows) : plain_axis(a, rows); };
   const Planes image{axis(s.h, s.h.out), axis(s.w, s.w.out)};
-  Windows windows = make_windows(s.batch, s.h.out, s.w.out, s.in_channels * channel_size(image), work);
-  if (pointwise) {
-    windows.images_each = 1;
-    windows.image_parts = s.batch;
-  }
+  const Windows windows = gradient_windows(s, image, pointwise, work);
   const Planes planes{axis(s.h, windows.rows_each), image.w};
   const int64_t count = windows.image_parts * windows.row_parts;
   const int64_t wanted = s.batch * work / (2 * kUnitWork) + 1;

@@ -5,20 +5,82 @@
 
 namespace chainrule::CR_ISA {
 
+inline constexpr int kLastTerms = kTileRows > 6 ? 2 : 1;  // are added row by row: their vectors of B must find registers
+
+template <class T>
+CR_INLINE const T* term_of(const PointTile<T>& tile, int64_t k) {
+  return tile.b + (tile.offset != nullptr ? tile.offset[k] : k * tile.b_k);
+}
+
+/// Writes a row of the result, whose products are summed up.
+template <class T>
+CR_INLINE void finish_row(const PointTile<T>& tile, int64_t i, T* c, Vec<T>* sum) {
+  if (tile.accumulate) {
+    CR_UNROLL for (int v = 0; v < kTileVecs; ++v) sum[v] = load(c + v * kLanes<T>) + sum[v];
+  }
+  if (tile.bias != nullptr) {
+    const Vec<T> bias = splat<Vec<T>>(tile.bias[i * tile.bias_row]);
+    CR_UNROLL for (int v = 0; v < kTileVecs; ++v) sum[v] += bias;
+  }
+  if (tile.streamed) {
+    CR_UNROLL for (int v = 0; v < kTileVecs; ++v) stream_store(c + v * kLanes<T>, sum[v]);
+  } else {
+    CR_UNROLL for (int v = 0; v < kTileVecs; ++v) store(c + v * kLanes<T>, sum[v]);
+  }
+}
+
+/// A tile of fewer than kLastTerms terms.
+template <class T>
+[[gnu::noinline]] void multiply_few_points(const PointTile<T>& tile, int rows) {
+  for (int i = 0; i < rows; ++i) {
+    Vec<T> sum[kTileVecs] = {};
+    for (int64_t k = 0; k < tile.k; ++k) {
+      for (int v = 0; v < kTileVecs; ++v) sum[v] = fma(splat<Vec<T>>(tile.a[k * rows + i]), load(term_of(tile, k) + v * kLanes<T>), sum[v]);
+    }
+    finish_row(tile, i, tile.c + i * tile.c_row, sum);
+  }
+}
+
+/// What a tile asks for: rows of C that it will write, one at a time, and rows of the next panel, two at a time.
+template <class T>
+struct PointAsking {
+  const T *c, *ahead;
+  int64_t c_row, ahead_k, c_left, ahead_left;
+
+  PointAsking(const PointTile<T>& tile, int64_t rows)
+      : c(tile.asked),
+        ahead(tile.ahead),
+        c_row(tile.c_row),
+        ahead_k(tile.ahead_k),
+        c_left(tile.streamed ? 0 : rows),
+        ahead_left(tile.ahead_rows) {}
+  void row_of_c() {
+    for (int64_t at = 0; at < kTileCols<T>; at += kLine) __builtin_prefetch(c + at, 1);
+    c += c_row;
+    --c_left;
+  }
+  void two_ahead() {
+    for (int64_t at = 0; at < kTileCols<T>; at += kLine) {
+      __builtin_prefetch(ahead + at, 0, 2);
+      __builtin_prefetch(ahead + ahead_k + at, 0, 2);
+    }
+    ahead += 2 * ahead_k;
+    ahead_left -= 2;
+  }
+
+ private:
+  static constexpr int64_t kLine = kCacheLine / static_cast<int64_t>(sizeof(T));
+};
+
 template <class T, int Rows, bool Offsets>
 void multiply_point_tile(const PointTile<T>& tile) {
   using V = Vec<T>;
-  constexpr int64_t line = kCacheLine / static_cast<int64_t>(sizeof(T));
-  const T *a = tile.a, *b = tile.b, *ahead = tile.ahead, *asked = tile.asked;
+  if (tile.k < kLastTerms) return multiply_few_points(tile, Rows);
+  PointAsking<T> asking(tile, Rows);
+  while (asking.c_left > 0 && tile.k < 2 * Rows) asking.row_of_c();
+  const T *a = tile.a, *b = tile.b;
   const int64_t* offset = tile.offset;
-  const int64_t b_k = tile.b_k, ahead_k = tile.ahead_k, c_row = tile.c_row;
-  int64_t left = tile.ahead_rows, rows_left = tile.streamed ? 0 : Rows;
-  const auto ask = [&]() CR_INLINE_LAMBDA {
-    for (int64_t c = 0; c < kTileCols<T>; c += line) __builtin_prefetch(asked + c, 1);
-    asked += c_row;
-    --rows_left;
-  };
-  while (rows_left > 0 && tile.k < 2 * Rows) ask();
+  const int64_t b_k = tile.b_k;
   V sum[Rows][kTileVecs];
   CR_UNROLL for (int i = 0; i < Rows; ++i) { CR_UNROLL for (int v = 0; v < kTileVecs; ++v) sum[i][v] = V{}; }
   const auto step = [&]() CR_INLINE_LAMBDA {
@@ -32,42 +94,29 @@ void multiply_point_tile(const PointTile<T>& tile) {
     a += Rows;
     if constexpr (!Offsets) b += b_k;
   };
-  int64_t k = tile.k;
+  int64_t k = tile.k - kLastTerms;
   for (; k >= 2; k -= 2) {
-    if (left > 0) {
-      for (int64_t c = 0; c < kTileCols<T>; c += line) {
-        __builtin_prefetch(ahead + c, 0, 2);
-        __builtin_prefetch(ahead + ahead_k + c, 0, 2);
-      }
-      ahead += 2 * ahead_k;
-      left -= 2;
-    }
-    if (rows_left > 0) ask();
+    if (asking.ahead_left > 0) asking.two_ahead();
+    if (asking.c_left > 0) asking.row_of_c();
     step();
     step();
   }
   if (k > 0) step();
+  // The last terms go row by row, as in gemm/micro.cc: a burst of stores would hold up the next tile.
   T* c = tile.c;
   asm("" : "+r"(c));  // addresses of C are worked out here, not kept during the loop
-  if (tile.accumulate) {
-    CR_UNROLL for (int i = 0; i < Rows; ++i) {
-      CR_UNROLL for (int v = 0; v < kTileVecs; ++v) sum[i][v] = load(c + i * c_row + v * kLanes<T>) + sum[i][v];
-    }
+  V row[kLastTerms][kTileVecs];
+  CR_UNROLL for (int n = 0; n < kLastTerms; ++n) {
+    const T* from = Offsets ? b + offset[n] : b + n * b_k;
+    CR_UNROLL for (int v = 0; v < kTileVecs; ++v) row[n][v] = load(from + v * kLanes<T>);
   }
-  if (tile.bias != nullptr) {
-    CR_UNROLL for (int i = 0; i < Rows; ++i) {
-      const V bias = splat<V>(tile.bias[i * tile.bias_row]);
-      CR_UNROLL for (int v = 0; v < kTileVecs; ++v) sum[i][v] += bias;
+  CR_UNROLL for (int i = 0; i < Rows; ++i, c += tile.c_row) {
+    CR_UNROLL for (int n = 0; n < kLastTerms; ++n) {
+      const V x = splat<V>(a[n * Rows + i]);
+      CR_UNROLL for (int v = 0; v < kTileVecs; ++v) sum[i][v] = fma(x, row[n][v], sum[i][v]);
     }
-  }
-  if (tile.streamed) {
-    CR_UNROLL for (int i = 0; i < Rows; ++i, c += c_row) {
-      CR_UNROLL for (int v = 0; v < kTileVecs; ++v) stream_store(c + v * kLanes<T>, sum[i][v]);
-    }
-    return;
-  }
-  CR_UNROLL for (int i = 0; i < Rows; ++i, c += c_row) {
-    CR_UNROLL for (int v = 0; v < kTileVecs; ++v) store(c + v * kLanes<T>, sum[i][v]);
+    finish_row(tile, i, c, sum[i]);
+    asm volatile("" ::: "memory");  // the compiler would gather the stores
   }
 }
 
