@@ -46,7 +46,7 @@ CR_INLINE V take_turns(V a, V b) {
   return take_turns<Odd>(a, b, std::make_integer_sequence<int, sizeof(V) / sizeof(a[0])>{});
 }
 
-/// Element index (a number below twice the lanes) of a followed by b, in each lane.
+/// Element index, modulo twice the lanes, of a followed by b, in each lane.
 template <class V>
 CR_INLINE V pick(V a, V b, IntVec<V> index) {
   constexpr int lanes = kLanes<Scalar<V>>;
@@ -60,7 +60,7 @@ CR_INLINE V pick(V a, V b, IntVec<V> index) {
   }
 #endif
   V found;
-  for (int i = 0; i < lanes; ++i) found[i] = index[i] < lanes ? a[index[i] % lanes] : b[index[i] % lanes];
+  for (int i = 0; i < lanes; ++i) found[i] = (index[i] & lanes) == 0 ? a[index[i] & (lanes - 1)] : b[index[i] & (lanes - 1)];
   return found;
 }
 
