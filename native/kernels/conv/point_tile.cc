@@ -5,8 +5,6 @@
 
 namespace chainrule::CR_ISA {
 
-inline constexpr int kLastTerms = kTileRows > 6 ? 2 : 1;  // are added row by row: their vectors of B must find registers
-
 template <class T>
 CR_INLINE const T* term_of(const PointTile<T>& tile, int64_t k) {
   return tile.b + (tile.offset != nullptr ? tile.offset[k] : k * tile.b_k);
@@ -102,7 +100,6 @@ void multiply_point_tile(const PointTile<T>& tile) {
     step();
   }
   if (k > 0) step();
-  // The last terms go row by row, as in gemm/micro.cc: a burst of stores would hold up the next tile.
   T* c = tile.c;
   asm("" : "+r"(c));  // addresses of C are worked out here, not kept during the loop
   V row[kLastTerms][kTileVecs];

@@ -76,7 +76,7 @@ CR_INLINE void single_triples(const PairRows& run, const Work& work, TripleWalk<
 }
 
 /// One row of windows, of any length.
-template <bool Watch, class T, class Work>
+template <class T, class Work>
 CR_INLINE void wide_triples(const PairRows& run, const Work& work, TripleWalk<T>& walk, int64_t row) {
   using V = Vec<T>;
   constexpr int64_t lanes = kLanes<T>;
@@ -84,7 +84,6 @@ CR_INLINE void wide_triples(const PairRows& run, const Work& work, TripleWalk<T>
   const auto& merge = work.merge;
   const T *p = work.x + 2 * row * in, *below = p + in;
   const bool top = next_line(run, walk);
-  Unordered<T> found{};
   V last = splat<V>(work.edge);
   const auto along = [&](auto has_above) CR_INLINE_LAMBDA {
     const auto column = [&](int64_t i, V t, V b) CR_INLINE_LAMBDA {
@@ -94,7 +93,6 @@ CR_INLINE void wide_triples(const PairRows& run, const Work& work, TripleWalk<T>
     for (int64_t o = 0; o < n; o += lanes) {
       const int64_t i = 2 * o, j = i + lanes;
       const V t0 = load(p + i), t1 = load(p + j), b0 = load(below + i), b1 = load(below + j);
-      if constexpr (Watch) found |= unordered(t0, t1) | unordered(b0, b1);
       const V a = column(i, t0, b0), b = column(j, t1, b1), odd = odds(a, b);
       put(work.y + row * n + o, work.finish(merge(merge(shift_in(last, odd), evens(a, b)), odd), o, 3 * top), n - o,
           (walk.past - row) * n - o);
@@ -106,11 +104,10 @@ CR_INLINE void wide_triples(const PairRows& run, const Work& work, TripleWalk<T>
   } else {
     along(std::true_type{});
   }
-  if constexpr (Watch) walk.found = found;
 }
 
 /// Rows begin..past-1 of windows: down the columns, then along the row. careful(row, line of its plane) does a row at the end, and with
-/// Watch one that has a NaN, which merge need not care for.
+/// Watch, which takes rows of at most a vector, one that has a NaN, which merge need not care for.
 template <bool Watch, class T, class Merge, class Finish, class Careful>
 CR_INLINE void triple_values(const PairRows& run, const T* x, T* y, int64_t begin, int64_t past, T edge, Merge merge, Finish finish,
                              Careful careful) {
@@ -135,8 +132,8 @@ CR_INLINE void triple_values(const PairRows& run, const T* x, T* y, int64_t begi
       [&](int64_t row) CR_INLINE_LAMBDA {
         if (single) {
           single_triples<Watch>(run, work, walk, row);
-        } else {
-          wide_triples<Watch>(run, work, walk, row);
+        } else if constexpr (!Watch) {
+          wide_triples(run, work, walk, row);
         }
         watch(row, 1);
       },

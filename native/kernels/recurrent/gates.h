@@ -3,6 +3,7 @@
 // side by side, is a small matrix that is still in L1 when the gates' functions are applied to it; the sequences themselves, whose rows
 // may lie so far apart that they compete for the same cache sets, are read and written once.
 #include "kernels/recurrent/sequence.h"
+#include "simd/stream.h"
 
 namespace chainrule::CR_ISA {
 
@@ -55,12 +56,6 @@ PackedB<T> pack_gates(Context& ctx, const StridedB<T>& b, int64_t n, int64_t gat
 }
 
 inline constexpr int64_t kAskRows = 3;  // so many rows before its turn, what a row holds of the gates is asked for
-
-/// Asks for `count` elements from p on.
-template <class T>
-CR_INLINE void ask(const T* p, int64_t count) {
-  for (int64_t i = 0; i < count; i += 64 / static_cast<int64_t>(sizeof(T))) __builtin_prefetch(p + i, 0, 3);
-}
 
 /// A block of rows on its way through the steps.
 template <class T>

@@ -38,7 +38,7 @@ template <class T>
 void gru(Context& ctx, const Args& args) {
   const TensorView &weight = args.in[0], &bias_view = args.in[1];
   const Walk walk = make_walk(args.out[0], weight, 3, args.params[0], args.params[1]);
-  const int64_t n = walk.hidden;
+  const int64_t n = walk.hidden, size = static_cast<int64_t>(sizeof(T));
   CR_CHECK(bias_view.rank == 1 && bias_view.shape[0] == 3 * n);
   const auto gates = sequence<T>(args.out[0], walk, 3 * n), y = sequence<T>(args.out[1], walk, n);
   const auto products = optional_sequence<T>(args.out[3], walk, n), before = optional_sequence<T>(args.out[4], walk, n);
@@ -54,7 +54,7 @@ void gru(Context& ctx, const Args& args) {
     for (int64_t i = 0; i < walk.steps; ++i) {
       const int64_t t = walk.step(i);
       const auto early = [&](int64_t b, int64_t j, int64_t units) CR_INLINE_LAMBDA {
-        for (int64_t g = 0; g < 3; ++g) ask(gates.at(t, first + b) + g * n + j, units);
+        for (int64_t g = 0; g < 3; ++g) prefetch_run(gates.at(t, first + b) + g * n + j, units * size);
       };
       steps.take(packed, early, [&](int64_t b, int64_t j, int64_t units, const T* sums) CR_INLINE_LAMBDA {
         T *row = gates.at(t, first + b) + j, *product = training ? products.at(t, first + b) + j : nullptr;

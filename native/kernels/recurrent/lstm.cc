@@ -35,7 +35,7 @@ template <class T>
 void lstm(Context& ctx, const Args& args) {
   const TensorView& weight = args.in[0];
   const Walk walk = make_walk(args.out[0], weight, 4, args.params[0], args.params[1]);
-  const int64_t n = walk.hidden;
+  const int64_t n = walk.hidden, size = static_cast<int64_t>(sizeof(T));
   const auto gates = sequence<T>(args.out[0], walk, 4 * n), y = sequence<T>(args.out[1], walk, n);
   const auto cells = optional_sequence<T>(args.out[4], walk, n), before = optional_sequence<T>(args.out[5], walk, n);
   const bool training = cells.data != nullptr;
@@ -50,7 +50,7 @@ void lstm(Context& ctx, const Args& args) {
     for (int64_t i = 0; i < walk.steps; ++i) {
       const int64_t t = walk.step(i);
       const auto early = [&](int64_t b, int64_t j, int64_t units) CR_INLINE_LAMBDA {
-        for (int64_t g = 0; g < 4; ++g) ask(gates.at(t, first + b) + g * n + j, units);
+        for (int64_t g = 0; g < 4; ++g) prefetch_run(gates.at(t, first + b) + g * n + j, units * size);
       };
       steps.take(packed, early, [&](int64_t b, int64_t j, int64_t units, const T* sums) CR_INLINE_LAMBDA {
         T *row = gates.at(t, first + b) + j, *cell = c + (first + b) * n + j;

@@ -2,8 +2,7 @@
 
 namespace chainrule::CR_ISA {
 
-inline constexpr int kLastK = kTileRows > 6 ? 2 : 1;  // terms that are added row by row: their vectors of B must find registers
-inline constexpr int64_t kAskK = 4 * kTileRows;       // in less time than this nothing arrives
+inline constexpr int64_t kAskK = 4 * kTileRows;  // in less time than this nothing arrives
 
 /// Asks for some of the lines of memory that is read soon, a portion at a time.
 struct Portions {
@@ -40,7 +39,7 @@ struct Asking {
   }
 };
 
-/// A tile of fewer than kLastK terms.
+/// A tile of fewer than kLastTerms terms.
 template <class T>
 [[gnu::noinline]] void multiply_short(const TileArgs<T>& tile, int rows, int vecs) {
   for (int i = 0; i < rows; ++i) {
@@ -58,7 +57,7 @@ template <class T>
 template <class T, int Rows, int Vecs>
 void multiply(const TileArgs<T>& tile) {
   using V = Vec<T>;
-  if (tile.k < kLastK) return multiply_short(tile, Rows, Vecs);
+  if (tile.k < kLastTerms) return multiply_short(tile, Rows, Vecs);
   // Rows are addressed as group[i / 3] + (i % 3) row: a third of the pointers that plain indexing would need.
   constexpr int groups = (Rows + 2) / 3;
   const T* group[groups];
@@ -70,7 +69,7 @@ void multiply(const TileArgs<T>& tile) {
   int lines = 3;
   if constexpr (Rows < 3) lines = Rows;
   const bool asks = tile.far && tile.k >= kAskK;
-  const int64_t ks = tile.k - kLastK, portion = asks ? (ks + groups - 1) / groups : ks;
+  const int64_t ks = tile.k - kLastTerms, portion = asks ? (ks + groups - 1) / groups : ks;
   Asking<T, Vecs> asking(tile, groups);
   for (int64_t left = ks; left > 0; left -= portion) {
     if (asks) asking(lines);
@@ -85,16 +84,14 @@ void multiply(const TileArgs<T>& tile) {
       b += b_k;
     }
   }
-  // The last terms go row by row, so that each row of C is stored while the next one multiplies: a burst of 24 stores of 64 bytes, two
-  // cycles each, holds up the next tile on processors whose queue takes twelve.
   T* c = tile.c;
   asm("" : "+r"(c));  // addresses of C are worked out here: kept during the loop they would crowd out those of A
   const int64_t c_row = tile.c_row;
-  V row[kLastK][Vecs];
-  CR_UNROLL for (int k = 0; k < kLastK; ++k) { CR_UNROLL for (int v = 0; v < Vecs; ++v) row[k][v] = load(b + k * b_k + v * kLanes<T>); }
+  V row[kLastTerms][Vecs];
+  CR_UNROLL for (int k = 0; k < kLastTerms; ++k) { CR_UNROLL for (int v = 0; v < Vecs; ++v) row[k][v] = load(b + k * b_k + v * kLanes<T>); }
   const bool accumulate = tile.accumulate;
   CR_UNROLL for (int i = 0; i < Rows; ++i, c += c_row) {
-    CR_UNROLL for (int k = 0; k < kLastK; ++k) {
+    CR_UNROLL for (int k = 0; k < kLastTerms; ++k) {
       const V x = splat<V>(group[i / 3][i % 3 * a_row + k * a_k]);
       CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = fma(x, row[k][v], sum[i][v]);
     }

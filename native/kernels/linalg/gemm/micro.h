@@ -23,6 +23,10 @@ inline constexpr int kTileRows = 8, kTileVecs = 3;  // 24 of 32
 inline constexpr int kTileRows = 6, kTileVecs = 2;  // 12 of 16
 #endif
 
+/// Terms at the end of k that are added row by row, each row of C being stored while the next one multiplies: a burst of 24 stores of 64
+/// bytes, two cycles each, holds up the next tile on processors whose queue takes twelve. Their vectors of B must find registers.
+inline constexpr int kLastTerms = kTileRows > 6 ? 2 : 1;
+
 /// Columns of a full tile.
 template <class T>
 inline constexpr int kTileCols = kTileVecs* kLanes<T>;
