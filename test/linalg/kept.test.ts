@@ -13,6 +13,7 @@ import {
   nn,
   noGrad,
   optim,
+  scope,
   tensor,
   transpose,
   type DType,
@@ -50,12 +51,12 @@ function bytesOf(t: Tensor): Buffer {
   return Buffer.from(buffer.slice(byteOffset, byteOffset + byteLength));
 }
 
-/** x w^T, with w where it lies and with a copy of it that no product has seen: the same bits. */
+/** x w^T, with w where it lies and with a copy of it that no product has seen: the same bits. Leaves nothing behind, views included: w's memory is free when w is. */
 function check(x: Tensor, w: Tensor, what: string): void {
-  const fresh = w.detach().clone();
-  const [y, expected] = [matmul(x, transpose(w)), matmul(x, transpose(fresh))];
-  expect(bytesOf(y).equals(bytesOf(expected)), what).toBe(true);
-  for (const t of [y, expected, fresh]) t.dispose();
+  scope(() => {
+    const [y, expected] = [matmul(x, transpose(w)), matmul(x, transpose(w.detach().clone()))];
+    expect(bytesOf(y).equals(bytesOf(expected)), what).toBe(true);
+  });
 }
 
 function use(x: Tensor, w: Tensor, what = 'repeated'): void {
@@ -240,7 +241,7 @@ describe('memory that other tensors take over', () => {
       }
       x.dispose();
     }
-    expect(reused).toBeGreaterThan(20);
+    expect(reused).toBeGreaterThan(100); // all rounds but the first two of each shape
   });
 
   it('has none after trim() gave the block back', () => {
