@@ -9,7 +9,8 @@ inline constexpr int64_t kRowsPerBlock = 128;  // added one after the other; the
 inline constexpr int64_t kStripColumns = 2048;
 inline constexpr int kRowsAtOnce = 8;
 
-/// sum[i] = join(sum[i], map(x[r][i], c[i])) for i < n and each of the rows in turn; sum and c are padded to whole vectors.
+/// sum[i] = join(sum[i], map(x[r][i], c[i])) for i < n and each of the rows in turn; sum and c are padded to whole vectors. What is behind
+/// sum[n] stays as it is: when n is the width of some of the rows that a strip's row is made of, it is the sums of the others.
 template <class Op, int Rows, class A, class T>
 CR_INLINE void add_rows(const T* const* x, const A* c, int64_t n, A* sum) {
   constexpr int64_t lanes = kLanes<A>;
@@ -21,9 +22,11 @@ CR_INLINE void add_rows(const T* const* x, const A* c, int64_t n, A* sum) {
     for (int r = 0; r < Rows; ++r) total = Op::join(total, Op::map(load_as<A>(x[r] + i), constant));
     store(sum + i, total);
   }
-  for (int r = 0; r < Rows && i < n; ++r) {
-    store(sum + i, Op::join(load(sum + i), Op::map(load_some_as<A>(x[r] + i, n - i), load(c + i))));
-  }
+  if (i == n) return;
+  const Vec<A> constant = load(c + i);
+  Vec<A> total = load(sum + i);
+  for (int r = 0; r < Rows; ++r) total = Op::join(total, Op::map(load_some_as<A>(x[r] + i, n - i), constant));
+  store_partial(sum + i, total, n - i);
 }
 
 /// One strip of columns. Rows that are narrow are joined: `fold` of them, one after the other, make one row of the strip.
