@@ -12,26 +12,6 @@ CR_INLINE void transpose_square(V* v) {
   transpose_rows<kLanes<Scalar<V>>>(v);
 }
 
-/// to[c * to_stride + r] = from[r * from_stride + c] for r < rows, c < columns.
-template <class T>
-void transpose_copy(const T* from, int64_t from_stride, int64_t rows, int64_t columns, T* to, int64_t to_stride) {
-  constexpr int64_t lanes = kLanes<T>;
-  const int64_t whole_rows = rows / lanes * lanes, whole_columns = columns / lanes * lanes;
-  for (int64_t r = 0; r < whole_rows; r += lanes) {
-    for (int64_t c = 0; c < whole_columns; c += lanes) {
-      Vec<T> square[lanes];
-#pragma GCC unroll 16
-      for (int i = 0; i < lanes; ++i) square[i] = load(from + (r + i) * from_stride + c);
-      transpose_square(square);
-#pragma GCC unroll 16
-      for (int i = 0; i < lanes; ++i) store(to + (c + i) * to_stride + r, square[i]);
-    }
-  }
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t c = r < whole_rows ? whole_columns : 0; c < columns; ++c) to[c * to_stride + r] = from[r * from_stride + c];
-  }
-}
-
 /// How many rows of n elements are copied together: one cache line or more of what lies side by side, while the copies stay in cache.
 CR_INLINE int64_t row_group(int64_t n) { return n <= 256 ? 64 : n <= 2048 ? 32 : 16; }
 
@@ -41,7 +21,7 @@ CR_INLINE int64_t row_pitch(int64_t n) { return (n + 15) / 16 * 16 + 16; }
 /// `rows` rows of n elements, `step` apart in x, one after the other at `pitch`; rows begin `next` elements apart in x.
 template <class T>
 CR_INLINE void gather_rows(const T* x, int64_t next, int64_t step, int64_t rows, int64_t n, T* copy, int64_t pitch) {
-  if (next == 1 && rows > 1) return transpose_copy(x, step, n, rows, copy, pitch);
+  if (next == 1 && rows > 1) return transpose_tile(x, step, copy, pitch, n, rows);
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t i = 0; i < n; ++i) copy[r * pitch + i] = x[r * next + i * step];
   }
@@ -49,7 +29,7 @@ CR_INLINE void gather_rows(const T* x, int64_t next, int64_t step, int64_t rows,
 /// The way back.
 template <class T>
 CR_INLINE void scatter_rows(const T* copy, int64_t pitch, int64_t rows, int64_t n, T* y, int64_t next, int64_t step) {
-  if (next == 1 && rows > 1) return transpose_copy(copy, pitch, rows, n, y, step);
+  if (next == 1 && rows > 1) return transpose_tile(copy, pitch, y, step, rows, n);
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t i = 0; i < n; ++i) y[r * next + i * step] = copy[r * pitch + i];
   }

@@ -122,6 +122,23 @@ describe('poolings of all sizes', () => {
     }
   });
 
+  it.each([
+    { kernel: 2, stride: 2, padding: 0 },
+    { kernel: 3, stride: 2, padding: 1 },
+    { kernel: 3, stride: 1, padding: 1 },
+    { kernel: 5, stride: 3, padding: 2 },
+  ])('takes gradients with any strides: %o', ({ kernel, ...options }) => {
+    const x = fromArray(new Float32Array(numbers(2 * 19 * 35, 7, 1)), [2, 19, 35], { requiresGrad: true });
+    for (const op of [maxPool2d, avgPool2d]) {
+      const y = op(x, kernel, options);
+      const [n = 0, height = 0, width = 0] = y.shape;
+      const turned = fromArray(new Float32Array(numbers(n * height * width, 5, lcm)), [n, width, height]).transpose(1, 2);
+      const slopeFor = (gradient: Tensor): ArrayLike<unknown> =>
+        gradients([op(x, kernel, options)], [x], { gradients: [gradient] })[0]!.dataSync();
+      expect(slopeFor(turned)).toEqual(slopeFor(turned.contiguous()));
+    }
+  });
+
   // 48 planes of 64 x 64 are several units of work; rows of 2, 14, 28 and 64 are two to a vector, one, and several vectors long.
   it('takes means and maxima of triples, with NaN anywhere', () => {
     const pool = { kernel: 3, stride: 2, padding: 1 };

@@ -12,6 +12,7 @@ template <class T>
 void conv2d(Context& ctx, const Args& args) {
   const TensorView &x = args.in[0], &weight = args.in[1], &y = args.out[0];
   const ConvShape s = conv_shape(x, weight, y, args.params);
+  CR_CHECK(is_contiguous(y));
   if (args.ins == 3) CR_CHECK(args.in[2].rank == 1 && args.in[2].shape[0] == weight.shape[0]);
   if (is_pointwise(s, x, y)) {
     const T* bias = args.ins == 3 ? static_cast<const T*>(args.in[2].data) : nullptr;
@@ -23,7 +24,7 @@ void conv2d(Context& ctx, const Args& args) {
   if constexpr (sizeof(T) == 4) {
     if (winograd_pays(s, s.h.out, s.w.out)) return winograd_forward(ctx, s, x, weight, args.ins == 3 ? &args.in[2] : nullptr, y);
   }
-  if (unfolds(s) && has_flat_planes(y)) return unfold_forward(ctx, s, x, weight, args.ins == 3 ? &args.in[2] : nullptr, y);
+  if (unfolds(s)) return unfold_forward(ctx, s, x, weight, args.ins == 3 ? &args.in[2] : nullptr, y);
   if (is_thin(s)) {
     const int64_t* stride = weight.strides;
     const T* bias = args.ins == 3 ? static_cast<const T*>(args.in[2].data) : nullptr;
@@ -47,8 +48,6 @@ void conv2d(Context& ctx, const Args& args) {
   const Gather<T> g{static_cast<T*>(y.data),
                     y.strides[0],
                     y.strides[1],
-                    y.strides[2],
-                    y.strides[3],
                     s.w.out,
                     s.out_channels,
                     &phase,

@@ -93,6 +93,7 @@ template <class T>
 void conv2d_grad_input(Context& ctx, const Args& args) {
   const TensorView &gy = args.in[0], &weight = args.in[1], &gx = args.out[0];
   const ConvShape s = conv_shape(gx, weight, gy, args.params);
+  CR_CHECK(is_contiguous(gx));
   if (is_pointwise(s, gx, gy)) {
     const PointwiseWeight<T> w{
         static_cast<const T*>(weight.data), s.out_channels * weight.strides[0], weight.strides[1], weight.strides[0], nullptr, 0};
@@ -124,8 +125,6 @@ void conv2d_grad_input(Context& ctx, const Args& args) {
   const Gather<T> g{static_cast<T*>(gx.data),
                     gx.strides[0],
                     gx.strides[1],
-                    gx.strides[2],
-                    gx.strides[3],
                     s.w.in,
                     s.in_channels,
                     phases,

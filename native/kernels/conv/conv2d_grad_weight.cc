@@ -48,26 +48,16 @@ CR_INLINE void add_slices(T* parts, int64_t size, int64_t slices, int64_t begin,
 template <class T>
 CR_INLINE void write_weights(const ConvShape& s, const T* sums, int64_t row, const TensorView& gw) {
   T* to = static_cast<T*>(gw.data);
-  const int64_t area = s.h.taps * s.w.taps, m = s.in_channels * area;
-  const bool flat = gw.strides[3] == 1 && gw.strides[2] == s.w.taps && gw.strides[1] == area;
-  for (int64_t g = 0; g < s.groups; ++g, sums += m * row, to += s.out_channels * gw.strides[0]) {
-    if (flat) {
-      pack_transposed(sums, row, s.out_channels, m, to, gw.strides[0]);
-      continue;
-    }
-    for (int64_t i = 0; i < m; ++i) {
-      const int64_t offset = i / area * gw.strides[1] + i % area / s.w.taps * gw.strides[2] + i % s.w.taps * gw.strides[3];
-      for (int64_t o = 0; o < s.out_channels; ++o) to[o * gw.strides[0] + offset] = sums[i * row + o];
-    }
-  }
+  const int64_t m = s.in_channels * s.h.taps * s.w.taps;
+  for (int64_t g = 0; g < s.groups; ++g, sums += m * row, to += s.out_channels * m) pack_transposed(sums, row, s.out_channels, m, to, m);
 }
 
 /// The same from sums [groups, O / groups, C] of points.
 template <class T>
 CR_INLINE void write_points(const ConvShape& s, const T* sums, int64_t row, const TensorView& gw) {
   T* to = static_cast<T*>(gw.data);
-  for (int64_t o = 0; o < s.groups * s.out_channels; ++o, sums += row, to += gw.strides[0]) {
-    for (int64_t c = 0; c < s.in_channels; ++c) to[c * gw.strides[1]] = sums[c];
+  for (int64_t o = 0; o < s.groups * s.out_channels; ++o, sums += row, to += s.in_channels) {
+    std::memcpy(to, sums, static_cast<size_t>(s.in_channels) * sizeof(T));
   }
 }
 
@@ -256,6 +246,7 @@ template <class T>
 void conv2d_grad_weight(Context& ctx, const Args& args) {
   const TensorView &gy = args.in[0], &x = args.in[1], &gw = args.out[0];
   const ConvShape s = conv_shape(x, gw, gy, args.params);
+  CR_CHECK(is_contiguous(gw));
   if (is_thin(s)) {
     const int64_t* stride = gw.strides;
     return thin_gradient(

@@ -68,9 +68,9 @@ CR_INLINE void fold_rows(const Fold<T>& f, PointProduct<T> p, const T* g, int64_
   }
 }
 
-/// to[j col] = the phases' sums side by side, for j < count. Sums of `other`, unless it is nullptr, are added.
+/// to[j] = the phases' sums side by side, for j < count. Sums of `other`, unless it is nullptr, are added.
 template <class T>
-CR_INLINE void write_phases(const Fold<T>& f, const T* sums, const T* other, int64_t count, T* to, int64_t col) {
+CR_INLINE void write_phases(const Fold<T>& f, const T* sums, const T* other, int64_t count, T* to) {
   const ConvAxis& w = f.s.w;
   const auto value = [&](int64_t phase, int64_t q) CR_INLINE_LAMBDA {
     const int64_t at = phase * f.width + q;
@@ -80,9 +80,9 @@ CR_INLINE void write_phases(const Fold<T>& f, const T* sums, const T* other, int
   const int64_t begin = ceil_div(w.pad, w.stride), first = begin * w.stride - w.pad;  // the first whole q
   const auto one = [&](int64_t i) {
     const int64_t q = (i + w.pad) / w.stride, at = (i + w.pad) % w.stride * f.width + q;
-    to[i * col] = q >= f.width ? T{} : other == nullptr ? sums[at] : sums[at] + other[at];
+    to[i] = q >= f.width ? T{} : other == nullptr ? sums[at] : sums[at] + other[at];
   };
-  if (col == 1 && w.stride <= 2) {
+  if (w.stride <= 2) {
     for (; j < min_of(first, count); ++j) one(j);
     const int64_t step = w.stride * kLanes<T>;
     for (int64_t q = begin; j + step <= count && q + kLanes<T> <= f.width; q += kLanes<T>, j += step) {
@@ -101,7 +101,7 @@ CR_INLINE void write_phases(const Fold<T>& f, const T* sums, const T* other, int
 
 /// Row i of x's gradient, one channel; sums: of all parts of the image and group.
 template <class T>
-CR_INLINE void write_row(const Fold<T>& f, const T* sums, int64_t c, int64_t i, T* to, int64_t col) {
+CR_INLINE void write_row(const Fold<T>& f, const T* sums, int64_t c, int64_t i, T* to) {
   const ConvShape& s = f.s;
   const int64_t q = (i + s.h.pad) / s.h.stride, part = min_of(q / f.rows_each, f.parts - 1);
   const auto row_of = [&](int64_t n) {  // part n's; or nullptr
@@ -111,9 +111,9 @@ CR_INLINE void write_row(const Fold<T>& f, const T* sums, int64_t c, int64_t i, 
   };
   const T *before = row_of(part - 1), *own = row_of(part);
   if (own == nullptr) {  // behind the last tap
-    for (int64_t j = 0; j < s.w.in; ++j) to[j * col] = T{};
+    for (int64_t j = 0; j < s.w.in; ++j) to[j] = T{};
   } else {
-    write_phases(f, before == nullptr ? own : before, before == nullptr ? nullptr : own, s.w.in, to, col);
+    write_phases(f, before == nullptr ? own : before, before == nullptr ? nullptr : own, s.w.in, to);
   }
 }
 
@@ -149,7 +149,7 @@ CR_INLINE void fold_all(Context& ctx, const ConvShape& s, const TensorView& gy, 
       const int64_t i = n % s.h.in, channel = n / s.h.in, c = channel % s.in_channels, item = channel / s.in_channels;
       T* to = static_cast<T*>(gx.data) + item / s.groups * gx.strides[0] + (item % s.groups * s.in_channels + c) * gx.strides[1] +
               i * gx.strides[2];
-      write_row(f, f.sums + item * f.parts * s.in_channels * f.channel, c, i, to, gx.strides[3]);
+      write_row(f, f.sums + item * f.parts * s.in_channels * f.channel, c, i, to);
     }
   });
 }

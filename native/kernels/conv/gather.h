@@ -26,8 +26,8 @@ struct Phase {
 template <class T>
 struct Gather {
   T* data;
-  int64_t image, channel, row, col;  // strides of the result
-  int64_t width, channels;           // of the result; channels of one group
+  int64_t image, channel;   // strides of the result, whose planes have no gaps
+  int64_t width, channels;  // of the result; channels of one group
   const Phase<T>* phases;
   int64_t phase_count;
   int64_t image_size, pitch;     // of the padded copy
@@ -111,19 +111,8 @@ CR_INLINE void gather_phase_strip(const Gather<T>& g, const Phase<T>& p, const S
 template <class T>
 CR_INLINE void write_strip(const Gather<T>& g, const Strip& s, const T* strip, int64_t channels, T* to) {
   constexpr int64_t ld = kPanelCols<T>;
-  if (g.col == 1 && (s.rows == 1 || (g.row == s.cols && s.cols == g.width))) {
-    transpose_rows(strip, ld, channels, s.rows * s.cols, to, g.channel);
-    return;
-  }
-  for (int64_t r = 0; r < s.rows; ++r, to += g.row, strip += s.cols * ld) {
-    if (g.col == 1) {
-      transpose_rows(strip, ld, channels, s.cols, to, g.channel);
-      continue;
-    }
-    for (int64_t c = 0; c < channels; ++c) {
-      for (int64_t i = 0; i < s.cols; ++i) to[c * g.channel + i * g.col] = strip[i * ld + c];
-    }
-  }
+  if (s.cols == g.width) return transpose_rows(strip, ld, channels, s.rows * s.cols, to, g.channel);
+  for (int64_t r = 0; r < s.rows; ++r, to += g.width, strip += s.cols * ld) transpose_rows(strip, ld, channels, s.cols, to, g.channel);
 }
 
 /// Panels panel..panel_end of group `group` of the result's rows row..row+rows in `images` images; `to` is the first image's group.
@@ -141,7 +130,7 @@ CR_INLINE void gather_panels(const Gather<T>& g, int64_t group, int64_t panel, i
           const Phase<T>& p = g.phases[i];
           gather_phase_strip(g, p, s, padded, p.weight + index * p.k * kPanelCols<T>, bias, vecs, strip);
         }
-        write_strip(g, s, strip, channels, to + n * g.image + first * g.channel + s.row * g.row + s.col * g.col);
+        write_strip(g, s, strip, channels, to + n * g.image + first * g.channel + s.row * g.width + s.col);
       });
     }
   }

@@ -1,8 +1,7 @@
 #pragma once
 // Sizes of a 2-d convolution. x [N, C, H, W], weight [O, C / groups, KH, KW], y [N, O, OH, OW].
-#include "core/error.h"
-#include "core/view.h"
 #include "kernels/linalg/gemm/cut.h"
+#include "simd/views.h"
 
 namespace chainrule::CR_ISA {
 

@@ -47,7 +47,7 @@ template <class T>
 CR_INLINE Runs<T> make_runs(const Gather<T>& g, const Phase<T>& p, int64_t row, int64_t rows, int64_t* room) {
   constexpr int64_t lanes = kLanes<T>;
   const Inside in = inside(p, Strip{0, row, rows, 0, g.width});
-  Runs<T> runs{0, min_of(lanes, in.cols), p.w.step * g.col, false, room, room + runs_room(g, rows) / 2};
+  Runs<T> runs{0, min_of(lanes, in.cols), p.w.step, false, room, room + runs_room(g, rows) / 2};
   if (in.rows <= 0 || in.cols <= 0) return runs;
   // Sums of several blocks are added in place, which vectors that overlap do not survive.
   runs.direct = runs.step == 1 && in.cols >= lanes && p.k <= kMaxBlockK;
@@ -56,7 +56,7 @@ CR_INLINE Runs<T> make_runs(const Gather<T>& g, const Phase<T>& p, int64_t row, 
     for (int64_t i = 0; i < in.cols; i += lanes, ++n) {
       const int64_t c = in.col + max_of(0, min_of(i, in.cols - lanes));
       runs.x_at[n] = (r - g.first_row) * g.pitch + c - g.first_col;
-      runs.c_at[n] = (r * p.h.step + p.h.shift) * g.row + (c * p.w.step + p.w.shift) * g.col;
+      runs.c_at[n] = (r * p.h.step + p.h.shift) * g.width + c * p.w.step + p.w.shift;
     }
   }
   runs.count = n;

@@ -112,23 +112,14 @@ CR_INLINE void transform_results(const T* sums, int64_t point, int64_t rows, int
 CR_INLINE void write_result(const TensorView& y, const TileWindow& w, int64_t image, int64_t channel, int64_t channels, int64_t width,
                             const T* strip) {
   const int64_t row = 2 * w.row, rows = min_of(2 * w.rows, y.shape[2] - row);
-  T* to = static_cast<T*>(y.data) + image * y.strides[0] + channel * y.strides[1] + row * y.strides[2] + 2 * w.col * y.strides[3];
-  const bool whole = y.strides[3] == 1 && y.strides[2] == width;
-  if (whole) return transpose_rows(strip, kLd, channels, rows * width, to, y.strides[1]);
-  for (int64_t r = 0; r < rows; ++r, to += y.strides[2], strip += width * kLd) {
-    if (y.strides[3] == 1) {
-      transpose_rows(strip, kLd, channels, width, to, y.strides[1]);
-      continue;
-    }
-    for (int64_t c = 0; c < channels; ++c) {
-      for (int64_t i = 0; i < width; ++i) to[c * y.strides[1] + i * y.strides[3]] = strip[i * kLd + c];
-    }
-  }
+  T* to = static_cast<T*>(y.data) + image * y.strides[0] + channel * y.strides[1] + row * y.strides[2] + 2 * w.col;
+  if (width == y.shape[3]) return transpose_rows(strip, kLd, channels, rows * width, to, y.strides[1]);
+  for (int64_t r = 0; r < rows; ++r, to += y.strides[2], strip += width * kLd)
+    transpose_rows(strip, kLd, channels, width, to, y.strides[1]);
 }
 
 /// Asks for a part of the memory that write_result will write, one for each point.
 CR_INLINE void ask_result(const TensorView& y, const TileWindow& w, int64_t channel, int64_t channels, int64_t part) {
-  if (y.strides[3] != 1) return;
   const int64_t row = 2 * w.row, rows = min_of(2 * w.rows, y.shape[2] - row), width = min_of(2 * w.cols, y.shape[3] - 2 * w.col);
   for (int64_t n = 0; n < w.images; ++n) {
     const T* image = static_cast<const T*>(y.data) + (w.image + n) * y.strides[0] + row * y.strides[2] + 2 * w.col;

@@ -73,6 +73,7 @@ CR_INLINE Product<T> matmul_product(const TensorView& a, const TensorView& b, co
   p.b_col = b.strides[rb - 1];
   p.c_row = c.strides[rank - 2];
   p.c_col = c.strides[rank - 1];
+  CR_CHECK(p.c_row == 1 || p.c_col == 1);
   for (int32_t d = 0; d < rank - 2; ++d) {
     add_batch_axis(p, c.shape[d], batch_stride(a, rank, d, c.shape[d]), batch_stride(b, rank, d, c.shape[d]), c.strides[d]);
   }
@@ -99,6 +100,7 @@ CR_INLINE Product<T> linear_product(const TensorView& x, const TensorView& weigh
   p.b_k = weight.strides[1];
   p.b_col = weight.strides[0];
   p.c_col = y.strides[rank - 1];
+  CR_CHECK(p.c_col == 1);
   for (int32_t d = 0; d < rank - 1; ++d) {
     CR_CHECK(x.shape[d] == y.shape[d]);
     add_batch_axis(p, y.shape[d], x.strides[d], 0, y.strides[d]);

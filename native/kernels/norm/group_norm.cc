@@ -1,9 +1,7 @@
 // Group normalisation of x [N, G, D, S]: mean and variance over the D channels of S elements of each group, scale and shift of each
 // channel.
-#include "core/error.h"
-#include "core/view.h"
 #include "simd/lanes.h"
-#include "simd/parallel.h"
+#include "simd/views.h"
 
 namespace chainrule::CR_ISA {
 
@@ -31,15 +29,6 @@ CR_INLINE void check_groups_like(const TensorView& view, const Groups& k) {
 CR_INLINE bool is_list(const TensorView& view, int64_t n) {
   return view.rank == 1 && view.shape[0] == n && (n <= 1 || view.strides[0] == 1);
 }
-template <class T>
-CR_INLINE const T* contiguous_list(Context& ctx, const TensorView& view, int64_t n) {
-  CR_CHECK(view.rank == 1 && view.shape[0] == n);
-  const T* x = static_cast<const T*>(view.data);
-  if (view.strides[0] == 1) return x;
-  T* copy = scratch<T>(ctx, n);
-  for (int64_t i = 0; i < n; ++i) copy[i] = x[i * view.strides[0]];
-  return copy;
-}
 
 /// x [N, G, D, S], weight and bias [G D] -> y = (x - mean) rstd weight + bias, mean and rstd [N G], rstd = 1 / sqrt(variance + eps).
 template <class T>
@@ -48,7 +37,7 @@ void group_norm(Context& ctx, const Args& args) {
   const Groups k = groups_of(args.in[0]);
   check_groups_like(args.out[0], k);
   CR_CHECK(is_list(args.out[1], k.rows) && is_list(args.out[2], k.rows));
-  const T *weight = contiguous_list<T>(ctx, args.in[1], k.channels), *bias = contiguous_list<T>(ctx, args.in[2], k.channels);
+  const T *weight = contiguous_vector<T>(ctx, args.in[1], k.channels), *bias = contiguous_vector<T>(ctx, args.in[2], k.channels);
   const T* x = static_cast<const T*>(args.in[0].data);
   T* y = static_cast<T*>(args.out[0].data);
   T *means = static_cast<T*>(args.out[1].data), *rstds = static_cast<T*>(args.out[2].data);
@@ -145,7 +134,7 @@ void group_norm_grad(Context& ctx, const Args& args) {
   check_groups_like(args.out[0], k);
   CR_CHECK(is_list(args.in[3], k.rows) && is_list(args.in[4], k.rows) && is_list(args.out[1], k.channels) &&
            is_list(args.out[2], k.channels));
-  const T* weight = contiguous_list<T>(ctx, args.in[2], k.channels);
+  const T* weight = contiguous_vector<T>(ctx, args.in[2], k.channels);
   const T *g = static_cast<const T*>(args.in[0].data), *x = static_cast<const T*>(args.in[1].data);
   const T *means = static_cast<const T*>(args.in[3].data), *rstds = static_cast<const T*>(args.in[4].data);
   T* dx = static_cast<T*>(args.out[0].data);

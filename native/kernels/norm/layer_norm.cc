@@ -1,8 +1,6 @@
 // Layer normalisation of rows [rows, n], and its gradient; without centring it is root mean square normalisation.
-#include "core/error.h"
-#include "core/view.h"
 #include "kernels/norm/softmax_rows.h"
-#include "simd/parallel.h"
+#include "simd/views.h"
 
 namespace chainrule::CR_ISA {
 
@@ -19,17 +17,6 @@ template <class T>
 CR_INLINE bool is_whole_lines(const T* rows, int64_t n) {
   constexpr int64_t line = 64;
   return n * static_cast<int64_t>(sizeof(T)) % line == 0 && reinterpret_cast<uintptr_t>(rows) % line == 0;
-}
-
-/// A vector [n] of any stride, contiguous.
-template <class T>
-CR_INLINE const T* contiguous_vector(Context& ctx, const TensorView& view, int64_t n) {
-  CR_CHECK(view.rank == 1 && view.shape[0] == n);
-  const T* x = static_cast<const T*>(view.data);
-  if (view.strides[0] == 1) return x;
-  T* copy = scratch<T>(ctx, n);
-  for (int64_t i = 0; i < n; ++i) copy[i] = x[i * view.strides[0]];
-  return copy;
 }
 
 /// Elements per unit of work.

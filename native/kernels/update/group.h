@@ -5,23 +5,9 @@
 // contiguous, gradients may have any strides (the gradient of a sum is one element, repeated). Elementwise, so the cut into units of work
 // does not show in the result.
 #include "kernels/elementwise/loops.h"
+#include "simd/views.h"
 
 namespace chainrule::CR_ISA {
-
-CR_INLINE int64_t element_count(const TensorView& view) {
-  int64_t count = 1;
-  for (int32_t d = 0; d < view.rank; ++d) count *= view.shape[d];
-  return count;
-}
-
-CR_INLINE bool is_contiguous(const TensorView& view) {
-  int64_t expected = 1;
-  for (int32_t d = view.rank - 1; d >= 0; --d) {
-    if (view.shape[d] != 1 && view.strides[d] != expected) return false;
-    expected *= view.shape[d];
-  }
-  return true;
-}
 
 /// Elements of one unit: long runs, so that the processor's prefetchers are seldom interrupted, and units enough for all threads.
 CR_INLINE int64_t update_grain(int64_t total) {

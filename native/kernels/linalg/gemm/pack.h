@@ -144,7 +144,8 @@ struct StridedB {
   }
 };
 
-/// Element (i, j) is data[i * row + j * col]; bias[i * bias_row + j * bias_col] is added at the end unless bias is nullptr.
+/// Element (i, j) is data[i * row + j * col], where row or col is 1; bias[i * bias_row + j * bias_col] is added at the end unless bias is
+/// nullptr.
 template <class T>
 struct StridedC {
   T* data;
@@ -159,18 +160,12 @@ struct StridedC {
   void read(T* tile, int64_t i, int64_t j, int64_t rows, int64_t cols) const {
     const T* from = data + i * row + j * col;
     if (col == 1) return pack_rows(from, row, rows, cols, tile, kTileCols<T>);
-    if (row == 1) return pack_transposed(from, col, rows, cols, tile, kTileCols<T>);
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t c = 0; c < cols; ++c) tile[r * kTileCols<T> + c] = from[r * row + c * col];
-    }
+    pack_transposed(from, col, rows, cols, tile, kTileCols<T>);
   }
   void write(const T* tile, int64_t i, int64_t j, int64_t rows, int64_t cols) const {
     T* to = data + i * row + j * col;
     if (col == 1) return pack_rows(tile, kTileCols<T>, rows, cols, to, row);
-    if (row == 1) return pack_transposed(tile, kTileCols<T>, cols, rows, to, col);
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t c = 0; c < cols; ++c) to[r * row + c * col] = tile[r * kTileCols<T> + c];
-    }
+    pack_transposed(tile, kTileCols<T>, cols, rows, to, col);
   }
   void finish(T* tile, int64_t row_stride, int64_t i, int64_t j, int64_t rows, int64_t cols) const {
     if (bias == nullptr) return;
