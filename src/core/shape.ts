@@ -20,6 +20,15 @@ export function sizeOf(shape: Shape): number {
   return size;
 }
 
+/**
+ * n, as V8 stores small integers. A whole number that was read from a list with fractions in it, or divided, is a floating-point number to V8; one of them in a
+ * field of a class makes V8 lay the class out anew and throw away what it had compiled, and more than once it never finished compiling again (a step of a
+ * small model then takes three times as long).
+ */
+export function whole(n: number): number {
+  return n <= 0x7fffffff && n >= -0x80000000 ? n | 0 : n;
+}
+
 /** `[2,3]`, as it stands in messages. */
 export function formatShape(shape: Shape): string {
   return Array.isArray(shape) ? `[${shape.map((n: unknown) => (typeof n === 'number' ? n : show(n))).join(',')}]` : show(shape);
@@ -42,7 +51,7 @@ export function contiguousStrides(shape: Shape): number[] {
   let stride = 1;
   for (let i = shape.length - 1; i >= 0; i--) {
     strides[i] = stride;
-    stride *= shape[i] as number;
+    stride *= whole(shape[i] as number);
   }
   return strides;
 }

@@ -1,5 +1,5 @@
 import type { DType } from '../core/dtype.js';
-import { isContiguous, type Shape } from '../core/shape.js';
+import { isContiguous, whole, type Shape } from '../core/shape.js';
 import { ArgumentError, describe, DisposedError } from '../errors.js';
 import type { Storage } from './storage.js';
 
@@ -26,7 +26,7 @@ export class Handle {
     this.dtype = dtype;
     this.shape = shape;
     this.strides = strides;
-    this.offset = offset;
+    this.offset = whole(offset);
     this.releasedBy = '';
     this.kept = false;
     this.escapes = false;

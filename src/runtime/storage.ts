@@ -1,3 +1,4 @@
+import { whole } from '../core/shape.js';
 import { acquire, recycle, trackedBytesChanged, type Acquired } from './blocks.js';
 import type { KnownRange } from './known-range.js';
 import { forget, watch } from './reachability.js';
@@ -29,7 +30,7 @@ export class Storage {
   constructor(acquired: Acquired, bytes: number) {
     this.block = acquired.block;
     this.sizeClass = acquired.sizeClass;
-    this.bytes = bytes;
+    this.bytes = whole(bytes);
     this.refs = 1;
     this.version = 0;
     this.fresh = true;
