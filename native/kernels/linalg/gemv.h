@@ -71,44 +71,50 @@ CR_INLINE Vec<T> fold_rows(const T (*lanes)[kVirtualLanes]) {
   return lane[0];
 }
 
-/// lanes of `rows` rows, elements begin..begin+count of each. Rows whose elements do not neighbour are copied.
-template <class W, class T>
-CR_INLINE void dot_rows(const Gemv<W>& g, const T* x, int64_t j, int64_t rows, int64_t begin, int64_t count, T (*lanes)[kVirtualLanes]) {
-  const W* w = g.w + j * g.row + begin * g.col;
-  int64_t r = 0;
-  if (g.col == 1) {
-    for (; r + kGemvRows<T> <= rows; r += kGemvRows<T>) dot_lanes<kGemvRows<T>>(w + r * g.row, g.row, x + begin, count, lanes + r);
-    for (; r < rows; ++r) dot_lanes<1>(w + r * g.row, g.row, x + begin, count, lanes + r);
-    return;
-  }
+/// lanes of Rows rows that are `apart` from each other, n elements from w. Rows whose elements do not neighbour are copied.
+template <int Rows, class W, class T>
+CR_INLINE void dot_rows(const W* w, int64_t apart, int64_t col, const T* x, int64_t n, T (*lanes)[kVirtualLanes]) {
+  if (col == 1) return dot_lanes<Rows>(w, apart, x, n, lanes);
   W copy[kBlockElements];
-  for (; r < rows; ++r) {
-    for (int64_t i = 0; i < count; ++i) copy[i] = w[r * g.row + i * g.col];
-    dot_lanes<1>(copy, 0, x + begin, count, lanes + r);
+  for (int r = 0; r < Rows; ++r) {
+    for (int64_t i = 0; i < n; ++i) copy[i] = w[r * apart + i * col];
+    dot_lanes<1>(copy, 0, x, n, lanes + r);
   }
 }
 
 template <class W, class T>
-CR_INLINE void finish_gemv(const Gemv<W>& g, const T* total, int64_t begin, int64_t end) {
-  for (int64_t j = begin; j < end; ++j) {
-    g.y[j * g.y_step] = g.bias == nullptr ? total[j - begin] : total[j - begin] + g.bias[j * g.bias_step];
+CR_INLINE void finish_gemv(const Gemv<W>& g, int64_t j, T total) {
+  g.y[j * g.y_step] = g.bias == nullptr ? total : total + g.bias[j * g.bias_step];
+}
+
+/// Elements j + r * apart + t of y, r < Rows, t < steps; at most as many as a vector has. lanes: room for their sums, of any finite values.
+template <int Rows, class W, class T>
+CR_INLINE void dot_group(const Gemv<W>& g, const T* x, int64_t j, int64_t apart, int64_t steps, T (*lanes)[kVirtualLanes]) {
+  alignas(64) T total[kLanes<T>];
+  Vec<T> sum = {};
+  for (int64_t at = 0; at < g.k; at += kBlockElements) {
+    const int64_t count = min_of(kBlockElements, g.k - at);
+    for (int64_t t = 0; t < steps; ++t) {
+      dot_rows<Rows>(g.w + (j + t) * g.row + at * g.col, apart * g.row, g.col, x + at, count, lanes + t * Rows);
+    }
+    sum = at == 0 ? fold_rows(lanes) : sum + fold_rows(lanes);
+  }
+  store(total, sum);
+  for (int64_t t = 0; t < steps; ++t) {
+    for (int64_t r = 0; r < Rows; ++r) finish_gemv(g, j + r * apart + t, total[t * Rows + r]);
   }
 }
 
-/// Elements begin..end of y, row by row.
+/// Elements begin..end of y, row by row. Rows that are read side by side are far apart, so that each goes on in the next one of its own
+/// part: the prefetcher follows few long streams faster than one, and than many short ones.
 template <class W, class T>
 CR_INLINE void gemv_along_rows(const Gemv<W>& g, const T* x, int64_t begin, int64_t end) {
-  alignas(64) T lanes[kLanes<T>][kVirtualLanes] = {}, total[kLanes<T>];
-  for (int64_t j = begin; j < end; j += kLanes<T>) {
-    const int64_t rows = min_of(kLanes<T>, end - j);
-    Vec<T> sum = {};
-    for (int64_t at = 0; at < g.k; at += kBlockElements) {
-      dot_rows(g, x, j, rows, at, min_of(kBlockElements, g.k - at), lanes);
-      sum = at == 0 ? fold_rows(lanes) : sum + fold_rows(lanes);
-    }
-    store(total, sum);
-    finish_gemv(g, total, j, j + rows);
-  }
+  constexpr int rows = kGemvRows<T>;
+  constexpr int64_t most = kLanes<T> / rows;
+  alignas(64) T lanes[kLanes<T>][kVirtualLanes] = {};
+  const int64_t part = (end - begin) / rows, rest = begin + rows * part;
+  for (int64_t i = 0; i < part; i += most) dot_group<rows>(g, x, begin + i, part, min_of(most, part - i), lanes);
+  if (rest < end) dot_group<1>(g, x, rest, 0, end - rest, lanes);
 }
 
 /// sum[j] += w[i * step + j] x[16 i], j < n, for Steps values of i: so many streams are read side by side.
@@ -172,7 +178,7 @@ CR_INLINE void gemv_down_columns(const Gemv<W>& g, const T* x, int64_t begin, in
     Columns<W, T>{g.w + begin + at * g.col, x + at, g.col, min_of(kBlockElements, g.k - at), n}.template fold<1>(0, to);
     for (int64_t j = 0; j < n && at > 0; j += kLanes<T>) store(sums + j, load(sums + j) + load(to + j));
   }
-  finish_gemv(g, sums, begin, end);
+  for (int64_t j = 0; j < n; ++j) finish_gemv(g, begin + j, sums[j]);
 }
 
 /// Elements of y in a unit. Down columns runs should be long: units have about a million elements of w, and a thousand columns or more.
