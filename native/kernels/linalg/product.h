@@ -232,15 +232,15 @@ CR_INLINE void for_rectangles(Context& ctx, const Product<T>& p, Body body) {
   if (p.m == 0 || p.n == 0 || batch == 0) return;
   const int64_t work = max_of(1, p.m * p.n * max_of(1, p.k));
   const int64_t workers = worker_count(ctx), most = workers == 1 ? 1 : min_of(work / kUnitWork, ceil_div(kWorkerUnits * workers, batch));
-  const Grid grid = make_grid<T>(p.m, p.n, batch, max_of(1, most), workers);
-  const int64_t parts = grid.row_parts * grid.col_parts;
+  const Cut cut = make_cut<T>(p.m, p.n, p.k, batch, max_of(1, most), workers);
+  const int64_t parts = cut.units();
   const int64_t each = parts > 1 ? 1 : max_of(1, min_of(ceil_div(kUnitWork, work), batch));
   Setting setting;
   setting.far = batch * (p.m * p.k + p.k * p.n + p.m * p.n) > kNear<T>;
   parallel_units(ctx, ceil_div(batch, each) * parts, [&](int64_t unit, int worker) {
-    const Rect rect = grid_rect<T>(grid, unit % parts);
+    const Rect rect = cut_rect<T>(cut, unit % parts);
     Setting here = setting;
-    if (unit % parts + 1 < parts) here.next = grid_rect<T>(grid, unit % parts + 1);
+    if (unit % parts + 1 < parts) here.next = cut_rect<T>(cut, unit % parts + 1);
     const int64_t begin = unit / parts * each, end = min_of(begin + each, batch);
     for (int64_t i = begin; i < end; ++i) {
       const Offsets<T> next = batch_offsets(p, min_of(i + 1, batch - 1));
