@@ -12,6 +12,7 @@ import { machine, runSession } from './lib/session.js';
 const usage = `usage: npm run compare -- [options]
 ${commonUsage}
   --peers NAMES     only peers whose names contain one of NAMES
+  --again N         rows that scatter by more than 8 % are measured up to N times more, at the end; the steadiest stands (default 2)
   --html FILE       write one page with plots: roofline, bars by group, the table
   --markdown FILE   write the tables of docs/performance.md
   --install         install and build the peers first (scripts/install-peers.mjs)
@@ -31,7 +32,7 @@ await runProgram('compare', usage, async (options, chosen) => {
     chainrule('chainrule', root, threads),
     ...choosePeers(findPeers(threads).peers, options.peers),
   ];
-  const all = await runSession({ cases: chosen, options, settled: 0.02, engines, show: line });
+  const all = await runSession({ cases: chosen, options, settled: 0.02, again: options.again, engines, show: line });
   console.log(`\n${table(all)}`);
   if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(all.flatMap(rowsOf), null, 1)}\n`);
   if (options.markdown !== null) writeFileSync(options.markdown, markdown(all, about));

@@ -8,6 +8,8 @@ export interface Options {
   readonly filter: string;
   readonly threads: readonly number[];
   readonly rounds: number;
+  /** How often rows that scatter are measured again. */
+  readonly again: number;
   /** Milliseconds of a sample. */
   readonly sample: number;
   /** Only peers whose names contain one of these; all when empty. */
@@ -30,7 +32,7 @@ export const commonUsage = `  --filter TEXT     only rows whose group/case conta
   --help            this text`;
 
 /** Options that only one of the two programs has. */
-const own = { bench: ['against'], compare: ['peers', 'html', 'markdown', 'install'] } as const;
+const own = { bench: ['against'], compare: ['peers', 'again', 'html', 'markdown', 'install'] } as const;
 export type ProgramName = keyof typeof own;
 
 /** Throws an error that says which option is wrong, before anything is measured. */
@@ -41,6 +43,7 @@ export function readOptions(args: readonly string[], program: ProgramName): Opti
       filter: { type: 'string', default: '' },
       threads: { type: 'string' },
       rounds: { type: 'string' },
+      again: { type: 'string' },
       peers: { type: 'string', default: '' },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
@@ -62,6 +65,7 @@ export function readOptions(args: readonly string[], program: ProgramName): Opti
     filter: values.filter,
     threads,
     rounds: values.rounds === undefined ? (values.quick ? 3 : 9) : count('rounds', values.rounds),
+    again: values.again === undefined ? (values.quick ? 0 : 2) : count('again', values.again, 0),
     sample: values.quick ? 3 : 8,
     peers: values.peers.split(',').filter((text) => text !== ''),
     json: values.json ?? null,
@@ -74,10 +78,10 @@ export function readOptions(args: readonly string[], program: ProgramName): Opti
   };
 }
 
-function count(name: string, text: string): number {
+function count(name: string, text: string, least = 1): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 1024)
-    throw new Error(`--${name} takes whole numbers from 1 to 1024, got ${JSON.stringify(text)}`);
+  if (!Number.isInteger(value) || value < least || value > 1024)
+    throw new Error(`--${name} takes whole numbers from ${least} to 1024, got ${JSON.stringify(text)}`);
   return value;
 }
 

@@ -8,6 +8,7 @@ import { nameOf, type Case } from './case.js';
 import { Bench, type Measured } from './measure.js';
 import type { Options } from './options.js';
 import { bandwidthMeter, root, type Peer } from './peers.js';
+import { steadied } from './steady.js';
 
 const git = (...args: readonly string[]): string => spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout?.trim() ?? '';
 
@@ -27,6 +28,8 @@ export interface Session {
   readonly options: Options;
   /** Spread of the samples at which a row has had enough of them; absent: never before the last round. */
   readonly settled?: number;
+  /** How often rows that scatter are measured again; absent: never. */
+  readonly again?: number;
   /** Engines for a number of threads; the first is the one that the others are compared with. */
   readonly engines: (threads: number) => readonly Peer[];
   /** Called with each result as it comes, and the text of it. */
@@ -52,40 +55,66 @@ class Progress {
   done(): void {
     this.bar?.increment();
   }
+  more(rows: number): void {
+    this.bar?.setTotal(this.bar.getTotal() + rows);
+  }
   stop(): void {
     this.bar?.stop();
   }
 }
 
-/** All cases on engines that are running; `found` takes each result as it comes. */
-async function measureRows(
-  bench: Bench,
-  { cases, show }: Session,
-  progress: Progress,
-  found: (measured: Measured) => void,
-  stop: AbortSignal,
-): Promise<void> {
+/** What a run needs beside the engines. */
+interface Run {
+  readonly session: Session;
+  readonly progress: Progress;
+  readonly stop: AbortSignal;
+}
+
+/** Some cases on engines that are running; `rows` takes the results as they come. */
+async function measureRows(bench: Bench, cases: readonly Case[], rows: Measured[], { session, progress, stop }: Run): Promise<void> {
   for (const one of cases) {
     if (stop.aborted) return;
     progress.begin(one);
     const measured = await bench.measure(one, (message) => progress.say(`  ${nameOf(one)}: ${message}`));
     progress.done();
     if (measured === null) continue;
-    found(measured);
-    progress.say(show(measured));
+    rows.push(measured);
+    progress.say(session.show(measured));
   }
+}
+
+/** All cases on one number of threads, then those again that scattered. */
+async function measureAll(bench: Bench, threads: number, rows: Measured[], run: Run): Promise<void> {
+  const { session, progress } = run;
+  await bench.start(session.engines(threads), progress.say);
+  const versions = [...bench.versions].map(([name, version]) => `${name} ${version}`);
+  progress.say(`${threads} thread${threads === 1 ? '' : 's'}: ${versions.join(', ')}`);
+  await measureRows(bench, session.cases, rows, run);
+  const steady = await steadied(rows, session.again ?? 0, async (restless) => {
+    progress.say(`${restless.length} row${restless.length === 1 ? '' : 's'} scattered; once more:`);
+    progress.more(restless.length);
+    const later: Measured[] = [];
+    await measureRows(
+      bench,
+      restless.map(({ one }) => one),
+      later,
+      run,
+    );
+    return later;
+  });
+  rows.splice(0, rows.length, ...steady);
 }
 
 /** Measures all cases for all thread counts. When it is interrupted the engines end, and with them the row under way; the rows before it are the result. */
 export async function runSession(session: Session): Promise<Measured[]> {
-  const { cases, options, settled = 0, engines } = session;
+  const { cases, options, settled = 0 } = session;
   const { rounds, sample } = options;
   const folder = mkdtempSync(join(tmpdir(), 'chainrule-bench-'));
   const progress = new Progress(cases.length * options.threads.length);
   const stop = new AbortController();
   const interrupt = (): void => stop.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  const all: Measured[] = [];
+  const all: Measured[][] = [];
   const known = new Map<string, number>();
   try {
     for (const threads of options.threads) {
@@ -93,10 +122,9 @@ export async function runSession(session: Session): Promise<Measured[]> {
       const bench = new Bench({ threads, meter: bandwidthMeter(threads), rounds, settled, sample, folder, known });
       stop.signal.addEventListener('abort', () => bench.close());
       try {
-        await bench.start(engines(threads), progress.say);
-        const versions = [...bench.versions].map(([name, version]) => `${name} ${version}`);
-        progress.say(`${threads} thread${threads === 1 ? '' : 's'}: ${versions.join(', ')}`);
-        await measureRows(bench, session, progress, (measured) => all.push(measured), stop.signal);
+        const rows: Measured[] = [];
+        all.push(rows);
+        await measureAll(bench, threads, rows, { session, progress, stop: stop.signal });
       } finally {
         bench.close();
       }
@@ -112,5 +140,5 @@ export async function runSession(session: Session): Promise<Measured[]> {
     console.log('interrupted; what follows is of the rows above');
     process.exitCode = 130;
   }
-  return all;
+  return all.flat();
 }

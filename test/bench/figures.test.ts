@@ -13,6 +13,7 @@ import { readOptions } from '../../bench/lib/options.js';
 import { best, line, markdown, rowsOf, shareOf, summarize } from '../../bench/lib/report.js';
 import { random, type Random } from '../helpers/random.js';
 import { median, quantile, short, spread, time } from '../../bench/lib/stats.js';
+import { scatter, steadied } from '../../bench/lib/steady.js';
 
 const sample = row({
   group: 'gemm-square',
@@ -214,6 +215,44 @@ describe('two commits', () => {
     expect([slower, noisy, same].map((change) => change !== undefined && isSlower(change))).toEqual([true, false, false]);
     expect(conclusion([slower, noisy, same].flatMap((change) => change ?? []))).toContain('1 slower beyond noise');
     expect(changeOf(measured([]))).toBeNull();
+  });
+});
+
+describe('rows that scatter', () => {
+  const moving = (name: string, ours: number, peer: number, ms = 0.4): Measured =>
+    measured(
+      [
+        { ...timing('PyTorch', 1), spread: peer },
+        { ...timing('packed', 0.1, false), spread: 0.9 },
+      ],
+      {
+        one: { ...sample, case: name },
+        ours: { ...timing('chainrule', ms), spread: ours },
+      },
+    );
+
+  it('are those in which our time or that of the best peer moved about', () => {
+    expect(scatter(moving('a', 0.02, 0.01))).toBe(0.02);
+    expect(scatter(moving('a', 0.02, 0.3))).toBe(0.3);
+  });
+
+  it('are measured again, and the steadiest of all turns stands, though another was faster', async () => {
+    const asked: string[][] = [];
+    const turns = [[moving('b', 0.5, 0.01, 0.1), moving('c', 0.09, 0.01, 0.7)], [moving('c', 0.2, 0.01, 0.2)]];
+    const rows = [moving('a', 0.01, 0.08), moving('b', 0.01, 0.1, 0.3), moving('c', 0.3, 0.01)];
+    const steady = await steadied(rows, 2, (restless) => {
+      asked.push(restless.map(({ one }) => one.case));
+      return Promise.resolve(turns[asked.length - 1] ?? []);
+    });
+    expect(asked).toEqual([
+      ['b', 'c'],
+      ['b', 'c'],
+    ]);
+    expect(steady.map(({ one, ours }) => [one.case, ours.ms])).toEqual([
+      ['a', 0.4],
+      ['b', 0.3],
+      ['c', 0.7],
+    ]);
   });
 });
 
