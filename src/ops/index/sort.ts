@@ -53,7 +53,10 @@ export function sort(x: Tensor, options: SortOptions = {}): Sorted {
   return applyMulti(sortOp, { x }, { axis: normalizeAxis('sort', options.axis ?? -1, x.shape), descending: options.descending === true });
 }
 
-/** The positions that sort() would take the elements from. x [...] -> [...] i64. */
+/**
+ * The positions i that sort() takes the elements from: x[i[0]] <= x[i[1]] <= ... along an axis, equal elements in their order, NaN as the largest. Options as for
+ * sort(). x [...] any dtype -> [...] i64. Nothing is recorded: positions have no gradient. Throws ShapeError.
+ */
 export function argsort(x: Tensor, options: SortOptions = {}): Tensor {
   checkLive('argsort', 'x', x);
   checkOptions('argsort', options, ['axis', 'descending']);

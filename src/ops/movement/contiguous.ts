@@ -14,12 +14,12 @@ export const cloneOp = defineOp({
   vjp: (g) => ({ x: () => g }),
 });
 
-/** A copy with memory of its own, row-major. x [...] -> [...]. */
+/** A copy with memory of its own, row-major: y = x. x [...] any dtype -> [...]. The gradient passes through. Throws DisposedError. */
 export function clone(x: Tensor): Tensor {
   return apply(cloneOp, { x }, {});
 }
 
-/** x itself when its elements lie one after the other, else a copy where they do. x [...] -> [...]. */
+/** x itself when its elements lie one after the other, else a clone(), where they do: y = x. x [...] any dtype -> [...]. The gradient passes through. Throws DisposedError. */
 export function contiguous(x: Tensor): Tensor {
   checkLive('contiguous', 'x', x);
   return x.isContiguous ? x : clone(x);

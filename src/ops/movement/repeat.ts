@@ -46,7 +46,10 @@ function repeatAxis(x: Tensor, axis: number, n: number): Tensor {
   return reshape(expand(unsqueeze(x, axis), [...x.shape.slice(0, axis), n, size, ...x.shape.slice(axis + 1)]), full);
 }
 
-/** As repeat(), but reps is filled up with ones in front. x [a, b], reps [s] -> [a, s b]. */
+/**
+ * x laid side by side reps times along each axis: y[i] = x[i mod m] along an axis of m. As repeat(), but where x has more axes than reps, ones are put in front of
+ * reps. x [a, b] any dtype, reps [s] -> [a, s b]. Throws ArgumentError when reps is no list of whole numbers >= 0, ShapeError when the result has too many axes.
+ */
 export function tile(x: Tensor, reps: readonly number[]): Tensor {
   checkLive('tile', 'x', x);
   checkList('tile', 'reps', reps);

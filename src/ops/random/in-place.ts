@@ -16,7 +16,10 @@ export function uniform_(x: Tensor, low = 0, high = 1): Tensor {
   return x;
 }
 
-/** Overwrites x with normally distributed numbers and returns it. Otherwise as uniform_(). */
+/**
+ * Overwrites x with numbers from the normal distribution N(mean, std^2) and returns it. Not recorded: meant for initial values. x [...] float. Throws ArgumentError
+ * when std is negative or either is not finite, GradError on a tensor that was computed with gradients, ShapeError on a strided view.
+ */
 export function normal_(x: Tensor, mean = 0, std = 1): Tensor {
   checkDeviation('normal_', mean, std);
   checkTarget('normal_', x);
