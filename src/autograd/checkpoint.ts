@@ -46,7 +46,8 @@ export function checkpoint(fn: Segment, ...inputs: Tensor[]): Tensor {
       sources.map(({ source }) => source),
       sources.map(({ index }) => index),
       sources.map(({ spec }) => spec),
-      [specOf(out)],
+      1,
+      [],
     );
     // Parameters are saved too, for the check that they are still what they were.
     const leaves = outside.flatMap(({ source }) => (source instanceof Tensor ? [source] : []));

@@ -32,7 +32,11 @@ export function targetOf(t: Tensor): Target {
 
 /** Cotangents that wait for their node or leaf, by its place in the search. Each tensor in it is owned by the walk alone. */
 class Cotangents {
-  private readonly waiting: ((Tensor | null)[] | null)[] = [];
+  declare private readonly waiting: ((Tensor | null)[] | null)[];
+
+  constructor(places: number) {
+    this.waiting = new Array<(Tensor | null)[] | null>(places).fill(null);
+  }
 
   /** What has come for each output of a source; null when nothing has. */
   at(place: number): (Tensor | null)[] | null {
@@ -43,10 +47,7 @@ class Cotangents {
   give(place: number, index: number, g: Tensor): void {
     const list = this.waiting[place] ?? null;
     if (list === null) {
-      const first: (Tensor | null)[] = [];
-      while (first.length < index) first.push(null);
-      first.push(g);
-      this.waiting[place] = first;
+      this.waiting[place] = index === 0 ? [g] : [...new Array<null>(index).fill(null), g];
       return;
     }
     while (list.length <= index) list.push(null);
@@ -64,6 +65,8 @@ class Cotangents {
 /**
  * The reverse walk. Visits every recorded op between `outputs` and the targets once, newest first; calls each rule for the inputs that lead to a target; sums
  * over broadcast axes; adds cotangents. With `targets`, returns their gradients (null where nothing flows); without, hands each leaf's gradient to `arrive`.
+ Callers open a scope, which owns
+ * the gradients.
  */
 export function walk(
   outputs: readonly Tensor[],
@@ -72,38 +75,37 @@ export function walk(
   arrive: (leaf: Tensor, g: Tensor) => void,
   options: WalkOptions,
 ): (Tensor | null)[] {
-  return withRecording(options.createGraph, () =>
-    scope(() => {
-      const { steps, leaves, places, targetPlaces } = reachable(outputs, targets, options.after ?? 0);
-      const cotangents = new Cotangents();
-      for (let i = 0; i < outputs.length; i++) {
-        const place = places[i] as number;
-        if (place >= 0) cotangents.give(place, (outputs[i] as Tensor).nodeIndex, shareGradient(seeds[i] as Tensor));
+  return withRecording(options.createGraph, () => {
+    const { steps, leaves, places, targetPlaces, count } = reachable(outputs, targets, options.after ?? 0);
+    const cotangents = new Cotangents(count);
+    for (let i = 0; i < outputs.length; i++) {
+      const place = places[i] as number;
+      if (place >= 0) cotangents.give(place, (outputs[i] as Tensor).nodeIndex, shareGradient(seeds[i] as Tensor));
+    }
+    for (const step of steps) {
+      const g = cotangents.at(step.place);
+      if (g !== null) visit(step, g, cotangents);
+      if (!options.retainGraph) consume(step.node);
+      if (g !== null && !step.isTarget) for (const one of g) one?.dispose();
+    }
+    if (targets === null) {
+      for (const { leaf, place } of leaves) {
+        const g = cotangents.at(place)?.[0] ?? null;
+        if (g !== null) arrive(leaf, g);
       }
-      for (const step of steps) {
-        const g = cotangents.at(step.place);
-        if (g !== null) visit(step, g, cotangents);
-        if (!options.retainGraph) consume(step.node);
-        if (g !== null && !step.isTarget) for (const one of g) one?.dispose();
-      }
-      if (targets === null) {
-        for (const { leaf, place } of leaves) {
-          const g = cotangents.at(place)?.[0] ?? null;
-          if (g !== null) arrive(leaf, g);
-        }
-        return [];
-      }
-      const given = new Set<Tensor>();
-      return targets.map(({ index }, i) => {
-        const g = cotangents.at(targetPlaces[i] as number)?.[index] ?? null;
-        if (g === null) return null;
-        // A target named twice gets a handle of its own each time.
-        if (given.has(g)) return shareGradient(g);
-        given.add(g);
-        return g;
-      });
-    }, 'backward()'),
-  );
+      return [];
+    }
+    const given = new Set<Tensor>();
+    return targets.map(({ index }, i) => {
+      const place = targetPlaces[i] as number;
+      const g = place < 0 ? null : (cotangents.at(place)?.[index] ?? null);
+      if (g === null) return null;
+      // A target named twice gets a handle of its own each time.
+      if (given.has(g)) return shareGradient(g);
+      given.add(g);
+      return g;
+    });
+  });
 }
 
 /** A node to be visited. Places are looked up before the first rule is called: a rule may walk itself, over the same leaves. */
@@ -123,10 +125,15 @@ interface Order {
   readonly places: readonly number[];
   /** By target, -1 for one that no output leads to. */
   readonly targetPlaces: readonly number[];
+  /** Of places. */
+  readonly count: number;
 }
 
 /** Each search for what is reachable has a number, which it leaves on what it has seen. */
 let searches = 0;
+
+/** No source leads anywhere in particular: all gradients are wanted. A set costs as much to make as a visit of a node. */
+const none = new Set<Node | Tensor>();
 
 /** Everything reachable from `outputs`, newest node first, that lies on a way to a target (null: everything does). Iterative: graphs are deep. */
 function reachable(outputs: readonly Tensor[], targets: readonly Target[] | null, after: number): Order {
@@ -134,7 +141,7 @@ function reachable(outputs: readonly Tensor[], targets: readonly Target[] | null
   const wanted = targets === null ? null : new Set<Node | Tensor>(targets.map((t) => t.source));
   const nodes: Node[] = [];
   const leaves: { leaf: Tensor; place: number }[] = [];
-  const leading = new Set<Node | Tensor>();
+  const leading = wanted === null ? none : new Set<Node | Tensor>();
   const stack: (Node | Tensor | null)[] = outputs.map(sourceOf);
   let seen = 0;
   while (stack.length > 0) {
@@ -156,16 +163,20 @@ function reachable(outputs: readonly Tensor[], targets: readonly Target[] | null
       if (node.parents.some((parent) => parent !== null && leading.has(parent))) leading.add(node);
     }
   }
-  const leads = (source: Node | Tensor | null): boolean => source !== null && (wanted === null || leading.has(source));
   const placeOf = (source: Node | Tensor | null): number => (source !== null && source.seenBy === search ? source.place : -1);
   const steps: Step[] = [];
   for (const node of nodes) {
-    if (!leads(node)) continue;
-    const routes = node.parents.map((parent) => (leads(parent) ? placeOf(parent) : -1));
+    if (wanted !== null && !leading.has(node)) continue;
+    const { parents } = node;
+    const routes = new Array<number>(parents.length);
+    for (let i = 0; i < parents.length; i++) {
+      const parent = parents[i] ?? null;
+      routes[i] = parent === null || (wanted !== null && !leading.has(parent)) ? -1 : placeOf(parent);
+    }
     steps.push({ node, place: node.place, routes, isTarget: wanted?.has(node) === true });
   }
   const targetPlaces = targets === null ? [] : targets.map((t) => placeOf(t.source));
-  return { steps, leaves, places: outputs.map((t) => placeOf(sourceOf(t))), targetPlaces };
+  return { steps, leaves, places: outputs.map((t) => placeOf(sourceOf(t))), targetPlaces, count: seen };
 }
 
 function isNewestFirst(nodes: readonly Node[]): boolean {
@@ -190,7 +201,7 @@ function visit({ node, routes }: Step, g: (Tensor | null)[], cotangents: Cotange
   }
   const { pull } = rule;
   const { saved } = node;
-  while (g.length < node.outSpecs.length) g.push(null);
+  while (g.length < node.outputs) g.push(null);
   // The results leave the scope under the walk's ownership; what the rule made on the way is released here.
   const results = scope(() => {
     const handles = saved.map((one) => unpack(one, rule.name));

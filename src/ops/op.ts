@@ -21,7 +21,7 @@ export interface OpSpec<In extends string, Attrs, Saved extends In | 'out'> {
   /** Calls the kernel. `out` is new and unset. */
   readonly forward: (x: Record<In, Tensor>, out: Tensor, attrs: Attrs) => void;
   readonly saves: readonly Saved[];
-  /** Cotangent of the result -> a thunk for each input (null: that input has no gradient). null: the op is not differentiable. Rules never undo broadcasting: the walk sums. */
+  /** Cotangent of the result -> a thunk for each input (null: that input has no gradient). null: the op is not differentiable. Rules never undo broadcasting: the walk sums. `specs` are there for rules that declare four parameters. */
   readonly vjp: ((g: Tensor, saved: Record<Saved, Tensor>, attrs: Attrs, specs: Record<In, Spec>) => Record<In, Thunk | null>) | null;
 }
 
@@ -137,13 +137,16 @@ export function applyMulti<In extends string, Out extends string, Attrs>(
 /** Defines an op with one result. */
 export function defineOp<In extends string, Attrs, Saved extends In | 'out'>(spec: OpSpec<In, Attrs, Saved>): Op<In, Attrs> {
   const { name, inputs, infer, forward, saves, vjp } = spec;
+  // Few rules ask for specs, and to name them costs as much as a small rule.
+  const readsSpecs = vjp !== null && vjp.length > 3;
+  const unnamed = named<In, Spec>([], []);
   register({ name, inputs, saves, differentiable: vjp !== null });
   const pull: Rule['pull'] =
     vjp === null
       ? null
       : (g, saved, attrs, specs) => {
-          const thunks = vjp(g[0] as Tensor, named(saves, saved), attrs as Attrs, named(inputs, specs));
-          return inputs.map((key) => thunks[key]);
+          const asked = readsSpecs ? named(inputs, specs) : unnamed;
+          return listed(inputs, vjp(g[0] as Tensor, named(saves, saved), attrs as Attrs, asked));
         };
   const rule: Rule = { name, pull };
   const run = (x: Record<In, Tensor>, attrs: Attrs): Tensor => {
@@ -155,7 +158,7 @@ export function defineOp<In extends string, Attrs, Saved extends In | 'out'>(spe
     }
     const { shape, dtype } = infer(x, attrs);
     const out = emptyTensor(shape, dtype);
-    if (out.size > 0) {
+    if (out.storage.bytes > 0) {
       try {
         forward(x, out, attrs);
       } catch (error) {
@@ -168,7 +171,8 @@ export function defineOp<In extends string, Attrs, Saved extends In | 'out'>(spe
       }
     }
     if (tracked && isRecording() && isFloating(dtype)) {
-      const node = connect(rule, attrs, listed(inputs, x), [out]);
+      const node = newNode(rule, attrs, listed(inputs, x), 1, noSpecs);
+      out.node = node;
       node.saved = saves.length === 0 ? nothingSaved : saves.map((key) => save(key === 'out' && !(key in x) ? out : x[key as In]));
     }
     return out;
@@ -187,7 +191,7 @@ export function defineMultiOp<In extends string, Out extends string, Attrs, Save
       ? null
       : (g, saved, attrs, specs) => {
           const thunks = vjp(named(outputs, g), named(saves, saved), attrs as Attrs, named(inputs, specs));
-          return inputs.map((key) => thunks[key]);
+          return listed(inputs, thunks);
         };
   const rule: Rule = { name, pull };
   const run = (x: Record<In, Tensor>, attrs: Attrs): Record<Out, Tensor> => {
@@ -248,7 +252,7 @@ export function defineViews<Attrs>(spec: ViewsSpec<Attrs>): ViewsOp<Attrs> {
   const run = (x: Tensor, attrs: Attrs): Tensor[] => {
     checkLive(name, 'x', x);
     const outs = views(x, attrs).map(({ shape, strides, offset }) => viewHandle(x, shape, strides, offset));
-    if (x.requiresGrad && isRecording()) connect(rule, attrs, [x], outs).saved = [];
+    if (x.requiresGrad && isRecording()) connect(rule, attrs, [x], outs, outs.map(specOf)).saved = [];
     return outs;
   };
   return { name, apply: run };
@@ -293,21 +297,31 @@ function listed<K extends string, V>(keys: readonly K[], x: Record<K, V>): V[] {
 /** What an op whose rule reads only shapes saves. */
 const nothingSaved: readonly SavedTensor[] = [];
 
-/** Records an op: its floating outputs become parts of the graph. Throws GradError on an input with gradient that the rule cannot serve. */
-function connect(rule: Rule, attrs: unknown, inputs: readonly Tensor[], outs: readonly Tensor[]): Node {
+/** Of the outputs, for rules that do not read them. */
+const noSpecs: readonly Spec[] = [];
+
+/** parentIndex of nodes whose inputs are all leaves or first outputs, by the number of inputs: nearly all are, and a list of each one's own is a tenth of recording. */
+const firstOutputs: readonly (readonly number[])[] = Array.from({ length: 9 }, (_, count) => new Array<number>(count).fill(0));
+
+/** Records an op; its outputs are still to be connected. */
+function newNode(rule: Rule, attrs: unknown, inputs: readonly Tensor[], outputs: number, outSpecs: readonly Spec[]): Node {
   // Loops, not map: this is a third of what recording a small op costs.
   const parents = new Array<Node | Tensor | null>(inputs.length);
-  const parentIndex = new Array<number>(inputs.length);
   const specs = new Array<Spec>(inputs.length);
-  const outSpecs = new Array<Spec>(outs.length);
+  let first = inputs.length < firstOutputs.length;
   for (let i = 0; i < inputs.length; i++) {
     const t = inputs[i] as Tensor;
     parents[i] = sourceOf(t);
-    parentIndex[i] = t.nodeIndex;
     specs[i] = specOf(t);
+    if (t.nodeIndex !== 0) first = false;
   }
-  for (let i = 0; i < outs.length; i++) outSpecs[i] = specOf(outs[i] as Tensor);
-  const node = new Node(rule, attrs, parents, parentIndex, specs, outSpecs);
+  const parentIndex = first ? (firstOutputs[inputs.length] as readonly number[]) : inputs.map((t) => t.nodeIndex);
+  return new Node(rule, attrs, parents, parentIndex, specs, outputs, outSpecs);
+}
+
+/** Records an op: its floating outputs become parts of the graph. `outSpecs` for rules that read them. */
+function connect(rule: Rule, attrs: unknown, inputs: readonly Tensor[], outs: readonly Tensor[], outSpecs = noSpecs): Node {
+  const node = newNode(rule, attrs, inputs, outs.length, outSpecs);
   for (let i = 0; i < outs.length; i++) {
     const out = outs[i] as Tensor;
     if (!isFloating(out.dtype)) continue;

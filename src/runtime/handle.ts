@@ -19,6 +19,8 @@ export class Handle {
   declare kept: boolean;
   /** While its scope ends: it is part of the result. */
   declare escapes: boolean;
+  /** The handle that its scope owned before it. */
+  declare older: Handle | null;
   declare private rowMajor: boolean | undefined;
 
   constructor(storage: Storage, dtype: DType, shape: Shape, strides: Shape, offset: number) {
@@ -30,6 +32,7 @@ export class Handle {
     this.releasedBy = '';
     this.kept = false;
     this.escapes = false;
+    this.older = null;
     this.rowMajor = undefined;
   }
 

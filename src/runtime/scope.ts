@@ -6,12 +6,15 @@ import { drop, track } from './storage.js';
  * Who owns a tensor. Inside a scope: the scope, which releases it at its end unless it is returned or kept. Outside: whoever can reach it.
  */
 class Scope {
-  readonly name: string;
-  readonly handles: Handle[] = [];
-  readonly parent: Scope | undefined;
+  declare readonly name: string;
+  declare readonly parent: Scope | undefined;
+  /** The handle that it owns since last; each knows the one before it. A chain, for a list would be an allocation more, and another for the first that is in it. */
+  declare newest: Handle | null;
+
   constructor(name: string, parent: Scope | undefined) {
     this.name = name;
     this.parent = parent;
+    this.newest = null;
   }
 }
 
@@ -19,8 +22,12 @@ let current: Scope | undefined;
 
 /** Gives a new handle its owner: called once for each. */
 export function own(handle: Handle): void {
-  if (current !== undefined) current.handles.push(handle);
-  else track(handle.storage);
+  if (current === undefined) {
+    track(handle.storage);
+    return;
+  }
+  handle.older = current.newest;
+  current.newest = handle;
 }
 
 /** Releases a handle now; `by` is named when it is used afterwards. Releasing twice is fine. */
@@ -62,26 +69,29 @@ export function scope<T>(fn: () => T, name = 'scope()'): T {
 }
 
 function close(ended: Scope, result: unknown): void {
-  const escaping: Handle[] = [];
-  collect(result, escaping, 0);
-  for (const handle of escaping) handle.escapes = true;
-  for (const handle of ended.handles) {
-    if (handle.releasedBy !== '' || handle.kept) continue;
-    if (!handle.escapes) releaseHandle(handle, ended.name);
-    else own(handle);
+  mark(result, true, 0);
+  let handle = ended.newest;
+  while (handle !== null) {
+    const { older } = handle;
+    handle.older = null;
+    if (handle.releasedBy === '' && !handle.kept) {
+      if (handle.escapes) own(handle);
+      else releaseHandle(handle, ended.name);
+    }
+    handle = older;
   }
-  for (const handle of escaping) handle.escapes = false;
+  mark(result, false, 0);
 }
 
 const maxDepth = 16;
 
-/** The handles in a result. */
-function collect(value: unknown, into: Handle[], depth: number): void {
-  if (value instanceof Handle) into.push(value);
+/** Says of the handles in a result whether they escape. */
+function mark(value: unknown, escapes: boolean, depth: number): void {
+  if (value instanceof Handle) value.escapes = escapes;
   else if (typeof value !== 'object' || value === null || depth > maxDepth || ArrayBuffer.isView(value)) return;
-  else if (Array.isArray(value)) for (const item of value) collect(item, into, depth + 1);
-  else if (value instanceof Map) for (const item of value.values()) collect(item, into, depth + 1);
-  else if (isPlain(value)) for (const item of Object.values(value)) collect(item, into, depth + 1);
+  else if (Array.isArray(value)) for (const item of value) mark(item, escapes, depth + 1);
+  else if (value instanceof Map) for (const item of value.values()) mark(item, escapes, depth + 1);
+  else if (isPlain(value)) for (const item of Object.values(value)) mark(item, escapes, depth + 1);
 }
 
 function isPlain(value: object): boolean {

@@ -43,21 +43,25 @@ export function newestNode(): number {
 
 /** One recorded op: parents, saved tensors and the rule. It never holds its own outputs, so there is no cycle. */
 export class Node {
+  // Declared, and set by the constructor, for the reason given in handle.ts.
   /** Grows with creation: parents always have smaller ids. */
-  readonly id = ++nodes;
-  readonly rule: Rule;
-  readonly attrs: unknown;
+  declare readonly id: number;
+  declare readonly rule: Rule;
+  declare readonly attrs: unknown;
   /** By input: the node that made it, the leaf tensor itself, or null when it needs no gradient. */
-  readonly parents: readonly (Node | Tensor | null)[];
+  declare readonly parents: readonly (Node | Tensor | null)[];
   /** By input: which output of that node. */
-  readonly parentIndex: readonly number[];
-  readonly specs: readonly Spec[];
-  readonly outSpecs: readonly Spec[];
+  declare readonly parentIndex: readonly number[];
+  declare readonly specs: readonly Spec[];
+  /** Number of outputs. */
+  declare readonly outputs: number;
+  /** Their specs, where the rule reads them. */
+  declare readonly outSpecs: readonly Spec[];
   /** Number of the last search through the graph that came by, and its place in it. */
-  seenBy = 0;
-  place = 0;
+  declare seenBy: number;
+  declare place: number;
   /** null once a backward pass consumed it. */
-  saved: readonly SavedTensor[] | null = null;
+  declare saved: readonly SavedTensor[] | null;
 
   constructor(
     rule: Rule,
@@ -65,13 +69,19 @@ export class Node {
     parents: readonly (Node | Tensor | null)[],
     parentIndex: readonly number[],
     specs: readonly Spec[],
+    outputs: number,
     outSpecs: readonly Spec[],
   ) {
+    this.id = ++nodes;
     this.rule = rule;
     this.attrs = attrs;
     this.parents = parents;
     this.parentIndex = parentIndex;
     this.specs = specs;
+    this.outputs = outputs;
     this.outSpecs = outSpecs;
+    this.seenBy = 0;
+    this.place = 0;
+    this.saved = null;
   }
 }

@@ -1,3 +1,4 @@
+import { whole } from '../../core/shape.js';
 import { ArgumentError } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
 import { scope } from '../../runtime/scope.js';
@@ -51,7 +52,7 @@ export const conv2dGradInputOp = defineOp({
   name: 'conv2dGradInput',
   inputs: ['g', 'weight'],
   infer: ({ g, weight }, { params, inputSize }: ConvAttrs) => ({
-    shape: [g.shape[0] ?? 0, (weight.shape[1] ?? 0) * params[6], ...inputSize],
+    shape: [g.shape[0] ?? 0, whole((weight.shape[1] ?? 0) * params[6]), ...inputSize],
     dtype: g.dtype,
   }),
   forward: ({ g, weight }, out, { params }) => gradInput([g, weight], [out], params),
@@ -67,7 +68,7 @@ export const conv2dGradWeightOp = defineOp({
   name: 'conv2dGradWeight',
   inputs: ['g', 'x'],
   infer: ({ g, x }, { params, kernelSize }: ConvAttrs) => ({
-    shape: [g.shape[1] ?? 0, (x.shape[1] ?? 0) / params[6], ...kernelSize],
+    shape: [g.shape[1] ?? 0, whole((x.shape[1] ?? 0) / params[6]), ...kernelSize],
     dtype: g.dtype,
   }),
   forward: ({ g, x }, out, { params }) => gradWeight([g, x], [out], params),
