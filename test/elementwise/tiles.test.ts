@@ -76,6 +76,19 @@ describe('tiles', () => {
     }
   });
 
+  it.each([1, 3])('give each row its number again in each image, over several units of work (%i threads)', (threads) => {
+    engine.setThreads(threads);
+    const [images, height] = [3, 97];
+    for (const width of [127, 128, 300, 512]) {
+      scope(() => {
+        const values = Float32Array.from({ length: images * height * width }, (_, i) => ((i * 7919) % 1009) - 500);
+        const numbers = Float32Array.from({ length: height }, (_, i) => i * 3 - 50);
+        const got = sub(fromArray(values, [images, height, width]), fromArray(numbers, [height, 1])).dataSync();
+        expect([...got].findIndex((v, i) => v !== values[i]! - numbers[Math.floor(i / width) % height]!)).toBe(-1);
+      });
+    }
+  });
+
   // Around each width at which blocks are cut in another way; 40 rows are two blocks and a half.
   it.each([1, 3])('transpose operands, edges included (%i threads)', (threads) => {
     engine.setThreads(threads);

@@ -128,6 +128,13 @@ int64_t wide_rows(const Map<N>& map) {
   return even <= most ? most / even * even : most;
 }
 
+/// A vector of x.
+template <class T>
+CR_INLINE void splat_at(char* to, T x) {
+  const auto v = splat_any<T>(x);
+  std::memcpy(to, &v, sizeof v);
+}
+
 /// One tile of `rows` rows of an operand: its only row again and again, or a number along each row.
 template <int N>
 void repeat_rows(const Map<N>& map, int n, const char* from, char* tile, int64_t rows) {
@@ -193,6 +200,35 @@ void map_tiles(const Map<N>& map, int64_t begin, int64_t end) {
   }
 }
 
+/// Rows begin..end-1, one at a time: some operands are a number along each, of which there is a vector.
+template <int N>
+void map_numbered(const Map<N>& map, bool streamed, int64_t begin, int64_t end) {
+  alignas(64) char numbers[N][kVecBytes];
+  const void* inputs[N];
+  RowHints hints{.streamed = streamed};
+  for (int n = 1; n < N; ++n) {
+    if (takes_number(map, n)) hints.repeated |= static_cast<uint8_t>(1 << (n - 1));
+  }
+  const int32_t outer = map.last - 1;
+  const int64_t width = map.shape[map.last];
+  Cursor<N> cursor = cursor_at(map, begin * width);
+  while (begin < end) {
+    const int64_t left = map.shape[outer] - cursor.index[outer], rows = left < end - begin ? left : end - begin;
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int n = 1; n < N; ++n) {
+        const char* from = cursor.at[n] + r * map.steps[n][outer];
+        const bool number = (hints.repeated >> (n - 1) & 1) != 0;
+        inputs[n - 1] = number ? numbers[n] : from;
+        if (number) with_width(map.size[n], [&](auto w) { splat_at(numbers[n], *reinterpret_cast<const decltype(w)*>(from)); });
+      }
+      map.row(cursor.at[0] + r * map.steps[0][outer], inputs, width, map.params, hints);
+    }
+    advance(map, cursor, rows * width);
+    begin += rows;
+  }
+  if (streamed) stream_fence();
+}
+
 template <int N>
 bool has_long_runs(const Map<N>& map) {
   return map.steps[0][map.last] == map.size[0] && (map.last == 0 || map.shape[map.last] >= kShortRun);
@@ -234,10 +270,13 @@ void map_operands(Context& ctx, const Args& args, const TensorView* const (&view
     });
   }
   const bool streamed = is_streamable(map, elements);
-  if (has_whole_rows(map) && map.shape[map.last] <= kWideTile / 4 && !has_numbered_rows(map)) {
+  if (has_whole_rows(map) && map.shape[map.last] <= kWideTile / 4) {
     const int64_t width = map.shape[map.last], units = (elements + kGrainElements - 1) / kGrainElements, rows = elements / width;
-    return parallel_range(ctx, rows, units > 0 ? (rows + units - 1) / units : 1,
-                          [&](int64_t begin, int64_t end) { map_wide(map, streamed, begin, end); });
+    const bool numbered = has_numbered_rows(map);
+    return parallel_range(ctx, rows, units > 0 ? (rows + units - 1) / units : 1, [&](int64_t begin, int64_t end) {
+      if (numbered) return map_numbered(map, streamed, begin, end);
+      map_wide(map, streamed, begin, end);
+    });
   }
   if (has_long_runs(map)) {
     return parallel_even(ctx, elements, kGrainElements, [&](int64_t begin, int64_t end) { map_runs(map, streamed, begin, end); });
