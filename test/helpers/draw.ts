@@ -90,5 +90,8 @@ export function toTensors(xs: readonly Drawn[]): Tensor[] {
 
 /** Values read back, as f64. */
 export function toNd(t: Tensor): Nd {
-  return { shape: t.shape, data: Float64Array.from(t.dataSync() as ArrayLike<number | bigint>, Number) };
+  const values = t.dataSync();
+  // The constructor copies at memory speed, `from` calls a function for each element.
+  const wide = values instanceof BigInt64Array || values instanceof BigUint64Array;
+  return { shape: t.shape, data: wide ? Float64Array.from(values, Number) : new Float64Array(values) };
 }

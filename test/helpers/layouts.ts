@@ -12,7 +12,7 @@ export interface Laid {
 }
 
 /** Where element [i0, i1, ...] lies: offset + sum of index * stride, in a storage of `length` elements. */
-interface Place {
+export interface Place {
   readonly strides: readonly number[];
   readonly offset: number;
   readonly length: number;
@@ -51,12 +51,16 @@ export type Placement = keyof typeof placements;
 
 function poison(dtype: DType): number {
   if (isFloat(dtype)) return NaN;
-  return dtype === 'bool' ? 1 : dtype === 'u8' ? 251 : 0x7ffffff1;
+  return dtype === 'bool' ? 1 : dtype === 'u8' ? 251 : dtype === 'i8' ? 113 : 0x7ffffff1;
 }
 
 /** x's values at a placement. */
 export function lay(x: Drawn, placement: Placement): Laid {
-  const { strides, offset, length } = placements[placement](x.shape);
+  return layAt(x, placements[placement](x.shape));
+}
+
+/** x's values at any place; where a stride is 0, they must be the same along that axis. */
+export function layAt(x: Drawn, { strides, offset, length }: Place): Laid {
   const storage = new Float64Array(length).fill(poison(x.dtype));
   const index = x.shape.map(() => 0);
   for (const value of x.data) {
