@@ -25,9 +25,6 @@ CR_INLINE int64_t padded(int64_t n) { return ceil_div(n, 16) * 16; }
 /// Memory that is asked for during a product, by its tiles in turn: without it the first touch of each head waits for every line.
 struct Asks {
   Ahead one = {}, other = {};
-
-  /// What the i-th of `count` tiles asks for.
-  [[nodiscard]] Ahead of(int64_t i, int64_t count) const { return (i % 2 == 0 ? one : other).part(i / 2, (count + 1) / 2); }
 };
 
 /// Rows first..first+count-1 of m, of `cols` elements each; nothing where the elements of a row do not lie side by side.
@@ -42,21 +39,22 @@ CR_INLINE Ahead rows_ahead(const Matrix<const T>& m, int64_t first, int64_t coun
 template <class T>
 CR_INLINE void multiply_all(int64_t rows, int64_t cols, const TileArgs<T>& args, const Asks& asks = {}) {
   if (rows <= 0) return;
-  const int64_t slivers = ceil_div(rows, kTileRows), height = rows / slivers, taller = rows % slivers;
-  const int64_t panels = ceil_div(cols, kTileCols<T>);
+  const int64_t panels = ceil_div(cols, kTileCols<T>), slivers = ceil_div(rows, kTileRows);
   for (int64_t p = 0; p < panels; ++p) {
     const int64_t j = p * kTileCols<T>, vecs = ceil_div(min_of(cols - j, kTileCols<T>), kLanes<T>);
-    TileArgs<T> tile = args;
-    tile.b += j;
-    tile.c += j;
-    for (int64_t s = 0; s < slivers; ++s) {
-      const int64_t count = s < taller ? height + 1 : height;
-      tile.ahead = asks.of(p * slivers + s, panels * slivers);
-      tile.far = args.far || tile.ahead.rows > 0;
-      multiply_tile(count, vecs, tile);
-      tile.a += count * tile.a_row;
-      tile.c += count * tile.c_row;
-    }
+    TileArgs<T> run = args;
+    run.b += j;
+    run.c += j;
+    for_heights(rows, [&](int64_t first, int64_t height, int64_t count) {
+      const int64_t from = p * slivers + first;
+      run.ahead = asks.one.slice(from, from + count, panels * slivers);
+      run.also = asks.other.slice(from, from + count, panels * slivers);
+      run.far = args.far || run.ahead.rows > 0 || run.also.rows > 0;
+      run.count = count;
+      run.a_next = height * run.a_row;
+      run.c_next = height * run.c_row;
+      multiply_tile(height, vecs, run);
+    });
   }
 }
 

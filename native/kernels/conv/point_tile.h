@@ -94,7 +94,7 @@ CR_INLINE void multiply_panel(const PointProduct<T>& p, int64_t col, int64_t wid
     const T* a = p.a + i * p.k + slab.begin * height;
     if (width < kTileCols<T>) {
       TileArgs<T> tile;
-      multiply_one(Sliver<T>{a, 1, height}, panel, slab, p.y, Rect{i, height, col, width}, tile, buffer + kPanelSize<T>);
+      multiply_some(Sliver<T>{a, 1, height}, panel, 1, 0, slab, p.y, Rect{i, height, col, width}, tile, buffer + kPanelSize<T>);
       continue;
     }
     const int64_t ask = s * slab.count / p.rows.slivers, ask_end = (s + 1) * slab.count / p.rows.slivers;

@@ -85,10 +85,10 @@ struct Setting {
   Ahead after[2] = {};      // the factors of the next product, when this one is a single block: small ones are asked for as a whole
   Rect next = {};           // the rectangle that this thread is likely to multiply next
 
-  /// What tile t of `tiles` asks for.
-  [[nodiscard]] Ahead after_part(int64_t t, int64_t tiles) const {
-    const int64_t half = tiles / 2;
-    return t < half ? after[0].part(t, half) : after[1].part(t - half, tiles - half);
+  /// What sliver s of `slivers` asks for.
+  [[nodiscard]] Ahead after_part(int64_t s, int64_t slivers) const {
+    const int64_t half = slivers / 2;
+    return s < half ? after[0].part(s, half) : after[1].part(s - half, slivers - half);
   }
 };
 /// Whether a product of this size is a single block.
@@ -97,28 +97,51 @@ CR_INLINE bool is_single_block(int64_t m, int64_t n, int64_t k) {
   return m <= kBlockSlivers * kTileRows && n <= kChunkCols<T> && k <= kMaxBlockK;
 }
 
-/// One tile of C, for one block of k.
+/// A sliver of A against neighbouring panels of B, for one block of k: one tile, or several whole ones where C can be written in place.
+/// `next` leads from one panel to the next. Returns the columns that are done.
 template <class T, class C>
-CR_INLINE void multiply_one(const Sliver<T>& a, const Panel<T>& b, const Slab& slab, const C& c, const Rect& at, TileArgs<T>& tile,
-                            T* buffer) {
-  const int64_t vecs = (at.cols + kLanes<T> - 1) / kLanes<T>;
-  tile.c = c.at(at.row, at.col, at.cols, vecs * kLanes<T>, tile.c_row);
+CR_INLINE int64_t multiply_some(const Sliver<T>& a, const Panel<T>& b, int64_t panels, int64_t next, const Slab& slab, const C& c, Rect at,
+                                TileArgs<T>& tile, T* buffer) {
+  const int64_t all = at.cols;
+  at.cols = panels * kTileCols<T>;
+  tile.count = panels;
+  tile.c = panels > 1 ? c.at(at.row, at.col, at.cols, at.cols, tile.c_row) : nullptr;
+  if (tile.c == nullptr) {
+    at.cols = all < kTileCols<T> ? all : kTileCols<T>;
+    tile.count = 1;
+    tile.c = c.at(at.row, at.col, at.cols, (at.cols + kLanes<T> - 1) / kLanes<T> * kLanes<T>, tile.c_row);
+  }
   const bool direct = tile.c != nullptr;
   if (!direct) {
     tile.c = buffer;
     tile.c_row = kTileCols<T>;
     if (!slab.first) c.read(buffer, at.row, at.col, at.rows, at.cols);
   }
+  T* to = tile.c;
   tile.k = slab.count;
   tile.a = a.a;
   tile.a_row = a.row;
   tile.a_k = a.k;
   tile.b = b.b;
   tile.b_k = b.k;
+  tile.b_next = next;
+  tile.c_next = kTileCols<T>;
   tile.accumulate = !slab.first;
-  multiply_tile(at.rows, vecs, tile);
-  if (slab.last) c.finish(tile.c, tile.c_row, at.row, at.col, at.rows, at.cols);
+  multiply_tile(at.rows, at.cols < kTileCols<T> ? (at.cols + kLanes<T> - 1) / kLanes<T> : kTileVecs, tile);
+  for (int64_t j = 0; slab.last && j < at.cols; j += kTileCols<T>) {
+    c.finish(to + j, tile.c_row, at.row, at.col + j, at.rows, at.cols - j < kTileCols<T> ? at.cols - j : kTileCols<T>);
+  }
   if (!direct) c.write(buffer, at.row, at.col, at.rows, at.cols);
+  return at.cols;
+}
+
+/// Panels at the beginning of a chunk that are whole and lie at equal distances.
+template <class T>
+CR_INLINE int64_t regular_panels(const Panel<T>* chunk, int64_t cols) {
+  const int64_t whole = cols / kTileCols<T>;
+  int64_t n = whole < 2 ? whole : 2;
+  while (n < whole && chunk[n].b - chunk[n - 1].b == chunk[1].b - chunk[0].b && chunk[n].k == chunk[0].k) ++n;
+  return n;
 }
 
 /// Slivers are of nearly equal height: 64 rows are 4 x 11 + 2 x 10, not 5 x 12 + 4.
@@ -147,18 +170,19 @@ struct Block {
   /// Slivers begin..end of a group against a chunk of B. The tiles ask for what comes next.
   void group(const Sliver<T>& group, int64_t begin, int64_t end, const Panel<T>* chunk, int64_t col, int64_t cols, const Slab& slab,
              const Ahead& next_a, const Ahead& next_b) const {
-    const int64_t count = (cols + kTileCols<T> - 1) / kTileCols<T>, tiles = (end - begin) * count;
+    const int64_t regular = regular_panels(chunk, cols), next = regular > 1 ? chunk[1].b - chunk[0].b : 0;
     TileArgs<T> args;
     args.far = setting.far;
     const bool whole = setting.after[0].rows > 0;
-    for (int64_t s = begin, t = 0; s < end; ++s) {
+    for (int64_t s = begin; s < end; ++s) {
       const int64_t i = rows.at(s), height = rows.at(s + 1) - i;
       const Sliver<T> sliver{group.a + (i - rows.at(begin)) * group.row, group.row, group.k};
-      for (int64_t p = 0; p < count; ++p, ++t) {
-        const int64_t j = p * kTileCols<T>, width = cols - j < kTileCols<T> ? cols - j : kTileCols<T>;
-        args.ahead = whole ? setting.after_part(s * count + p, rows.slivers * count) : next_a.part(t, tiles);
-        args.also = next_b.part(t, tiles);
-        multiply_one(sliver, chunk[p], slab, c, Rect{i, height, col + j, width}, args, tile);
+      args.ahead = whole ? setting.after_part(s, rows.slivers) : next_a.part(s - begin, end - begin);
+      args.also = next_b.part(s - begin, end - begin);
+      for (int64_t j = 0; j < cols;) {
+        const int64_t p = j / kTileCols<T>;
+        j += multiply_some(sliver, chunk[p], p < regular ? regular - p : 1, next, slab, c, Rect{i, height, col + j, cols - j}, args, tile);
+        args.ahead = args.also = Ahead{};
       }
     }
   }

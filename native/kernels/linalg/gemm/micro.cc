@@ -7,9 +7,12 @@ inline constexpr int64_t kAskK = 4 * kTileRows;  // in less time than this nothi
 /// Asks for some of the lines of memory that is read soon, a portion at a time.
 struct Portions {
   Ahead ahead;
-  int64_t line = 0, portion;
+  int64_t line = 0, portion = 0;
 
-  Portions(const Ahead& what, int64_t portions) : ahead(what), portion((what.rows * what.lines + portions - 1) / portions) {}
+  void begin(const Ahead& what, int64_t portions) {
+    ahead = what;
+    portion = (what.rows * what.lines + portions - 1) / portions;
+  }
   void ask() {
     for (int64_t n = 0; n < portion && ahead.rows > 0; ++n) {
       __builtin_prefetch(static_cast<const char*>(ahead.at) + line * 64, 0, 2);
@@ -21,15 +24,18 @@ struct Portions {
   }
 };
 
-/// What a tile asks for: C, which it reads and writes at the end, and what comes next.
+/// What the tiles of a run ask for: C, which they read and write at the end, and what comes next.
 template <class T, int Vecs>
 struct Asking {
-  const T* c;
-  int64_t c_row;
+  const T* c = nullptr;
+  int64_t c_row = 0;
   Portions left, right;
 
-  Asking(const TileArgs<T>& tile, int64_t portions)
-      : c(tile.c), c_row(tile.c_row), left(tile.ahead, portions), right(tile.also, portions) {}
+  void begin(const TileArgs<T>& run, int64_t portions) {
+    c_row = run.c_row;
+    left.begin(run.ahead, portions * run.count);
+    right.begin(run.also, portions * run.count);
+  }
   void operator()(int rows) {
     for (int i = 0; i < rows; ++i, c += c_row) {
       CR_UNROLL for (int v = 0; v < Vecs; ++v) __builtin_prefetch(c + v * kLanes<T>);
@@ -39,72 +45,92 @@ struct Asking {
   }
 };
 
-/// A tile of fewer than kLastTerms terms.
-template <class T>
-[[gnu::noinline]] void multiply_short(const TileArgs<T>& tile, int rows, int vecs) {
-  for (int i = 0; i < rows; ++i) {
-    for (int v = 0; v < vecs; ++v) {
-      Vec<T> sum{};
-      for (int64_t k = 0; k < tile.k; ++k) {
-        sum = fma(splat<Vec<T>>(tile.a[i * tile.a_row + k * tile.a_k]), load(tile.b + k * tile.b_k + v * kLanes<T>), sum);
-      }
-      T* c = tile.c + i * tile.c_row + v * kLanes<T>;
-      store(c, tile.accumulate ? load(c) + sum : sum);
+/// Strides of A and B.
+struct Steps {
+  int64_t a_row, a_k, b_k;
+};
+
+/// Adds `ks` products to rows First.. of the sums: row i of A is addressed as group[i / 4] + (i % 4) a_row, a quarter of the pointers that
+/// plain indexing would need.
+template <int First, int Rows, class T, int All, int Vecs, int Groups>
+CR_INLINE void add_products(int64_t ks, const Steps& step, const T* (&group)[Groups], const T*& b, Vec<T> (&sum)[All][Vecs]) {
+  for (int64_t k = ks; k > 0; --k) {
+    Vec<T> row[Vecs];
+    CR_UNROLL for (int v = 0; v < Vecs; ++v) row[v] = load(b + v * kLanes<T>);
+    CR_UNROLL for (int i = First; i < First + Rows; ++i) {
+      const Vec<T> x = splat<Vec<T>>(group[i / kGroupRows][i % kGroupRows * step.a_row]);
+      CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = fma(x, row[v], sum[i][v]);
     }
+    CR_UNROLL for (int g = First / kGroupRows; g < (First + Rows + kGroupRows - 1) / kGroupRows; ++g) {
+      group[g] += step.a_k;
+      asm("" : "+r"(group[g]));  // the pointer itself moves: no copy of it, no product to find out where it ended
+    }
+    b += step.b_k;
+    asm("" : "+r"(b));
+  }
+}
+
+/// The last `ks` products, group by group of rows, each stored while the next one multiplies.
+template <int First, class T, int All, int Vecs, int Groups>
+CR_INLINE void finish_groups(int64_t ks, const Steps& step, const T* (&group)[Groups], const T* b, T* c, int64_t c_row, bool accumulate,
+                             Vec<T> (&sum)[All][Vecs]) {
+  constexpr int rows = All - First < kGroupRows ? All - First : kGroupRows;
+  const T* at = b;
+  add_products<First, rows>(ks, step, group, at, sum);
+  if (accumulate) {
+    CR_UNROLL for (int i = First; i < First + rows; ++i) {
+      CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = load(c + (i - First) * c_row + v * kLanes<T>) + sum[i][v];
+    }
+  }
+  CR_UNROLL for (int i = First; i < First + rows; ++i, c += c_row) {
+    CR_UNROLL for (int v = 0; v < Vecs; ++v) store(c + v * kLanes<T>, sum[i][v]);
+  }
+  if constexpr (First + rows < All) finish_groups<First + rows>(ks, step, group, b, c, c_row, accumulate, sum);
+}
+
+/// Everything about the run stays in memory: what the compiler kept in vector registers instead would come back behind the products.
+template <class T, int Rows, int Vecs, bool Asks>
+CR_INLINE void multiply_run(TileArgs<T>& run) {
+  constexpr int groups = (Rows + kGroupRows - 1) / kGroupRows, lines = (Rows + groups - 1) / groups;
+  Asking<T, Vecs> asking;
+  if constexpr (Asks) asking.begin(run, groups);
+  for (int64_t n = run.count; n > 0; --n) {
+    const Steps step{run.a_row, run.a_k, run.b_k};
+    const int64_t last = run.k < kLastTerms ? run.k : kLastTerms, ks = run.k - last;
+    const T *b = run.b, *group[groups];
+    CR_UNROLL for (int g = 0; g < groups; ++g) group[g] = run.a + kGroupRows * g * step.a_row;
+    Vec<T> sum[Rows][Vecs];  // stays in registers only if every loop over it is unrolled before the compiler looks at the array
+    CR_UNROLL for (int i = 0; i < Rows; ++i) { CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = Vec<T>{}; }
+    if constexpr (Asks) {
+      asking.c = run.c;
+      const int64_t portion = (ks + groups - 1) / groups;
+      for (int64_t left = ks; left > 0; left -= portion) {
+        asking(lines);
+        add_products<0, Rows>(left < portion ? left : portion, step, group, b, sum);
+      }
+    } else {
+      add_products<0, Rows>(ks, step, group, b, sum);
+    }
+    T* c = run.c;
+    run.a += run.a_next;
+    run.b += run.b_next;
+    run.c += run.c_next;
+    finish_groups<0>(last, step, group, b, c, run.c_row, run.accumulate, sum);
   }
 }
 
 template <class T, int Rows, int Vecs>
-void multiply(const TileArgs<T>& tile) {
-  using V = Vec<T>;
-  if (tile.k < kLastTerms) return multiply_short(tile, Rows, Vecs);
-  // Rows are addressed as group[i / 3] + (i % 3) row: a third of the pointers that plain indexing would need.
-  constexpr int groups = (Rows + 2) / 3;
-  const T* group[groups];
-  const T* b = tile.b;
-  const int64_t a_row = tile.a_row, a_k = tile.a_k, b_k = tile.b_k;
-  CR_UNROLL for (int g = 0; g < groups; ++g) group[g] = tile.a + 3 * g * a_row;
-  V sum[Rows][Vecs];  // stays in registers only if every loop over it is unrolled before the compiler looks at the array
-  CR_UNROLL for (int i = 0; i < Rows; ++i) { CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = V{}; }
-  int lines = 3;
-  if constexpr (Rows < 3) lines = Rows;
-  const bool asks = tile.far && tile.k >= kAskK;
-  const int64_t ks = tile.k - kLastTerms, portion = asks ? (ks + groups - 1) / groups : ks;
-  Asking<T, Vecs> asking(tile, groups);
-  for (int64_t left = ks; left > 0; left -= portion) {
-    if (asks) asking(lines);
-    for (int64_t k = left < portion ? left : portion; k > 0; --k) {
-      V row[Vecs];
-      CR_UNROLL for (int v = 0; v < Vecs; ++v) row[v] = load(b + v * kLanes<T>);
-      CR_UNROLL for (int i = 0; i < Rows; ++i) {
-        const V x = splat<V>(group[i / 3][i % 3 * a_row]);
-        CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = fma(x, row[v], sum[i][v]);
-      }
-      CR_UNROLL for (int g = 0; g < groups; ++g) group[g] += a_k;
-      b += b_k;
-    }
-  }
-  T* c = tile.c;
-  asm("" : "+r"(c));  // addresses of C are worked out here: kept during the loop they would crowd out those of A
-  const int64_t c_row = tile.c_row;
-  V row[kLastTerms][Vecs];
-  CR_UNROLL for (int k = 0; k < kLastTerms; ++k) { CR_UNROLL for (int v = 0; v < Vecs; ++v) row[k][v] = load(b + k * b_k + v * kLanes<T>); }
-  const bool accumulate = tile.accumulate;
-  CR_UNROLL for (int i = 0; i < Rows; ++i, c += c_row) {
-    CR_UNROLL for (int k = 0; k < kLastTerms; ++k) {
-      const V x = splat<V>(group[i / 3][i % 3 * a_row + k * a_k]);
-      CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = fma(x, row[k][v], sum[i][v]);
-    }
-    if (accumulate) {
-      CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = load(c + v * kLanes<T>) + sum[i][v];
-    }
-    CR_UNROLL for (int v = 0; v < Vecs; ++v) store(c + v * kLanes<T>, sum[i][v]);
-    asm volatile("" ::: "memory");  // the compiler would gather the stores
-  }
+[[gnu::noinline]] void multiply_asking(TileArgs<T>& run) {
+  multiply_run<T, Rows, Vecs, true>(run);
+}
+template <class T, int Rows, int Vecs>
+void multiply(TileArgs<T>& run) {
+  if (run.far && run.k >= kAskK) return multiply_asking<T, Rows, Vecs>(run);
+  multiply_run<T, Rows, Vecs, false>(run);
 }
 
 template <class T>
-using TileFn = void (*)(const TileArgs<T>&);
+using TileFn = void (*)(TileArgs<T>&);
 
 template <class T>
 struct TileTable {
@@ -126,7 +152,7 @@ constexpr TileTable<T> tile_table() {
 template <class T>
 inline constexpr TileTable<T> kTileTable = tile_table<T>();
 
-void multiply_tile(int64_t rows, int64_t vecs, const TileArgs<float>& tile) { kTileTable<float>.fn[rows - 1][vecs - 1](tile); }
-void multiply_tile(int64_t rows, int64_t vecs, const TileArgs<double>& tile) { kTileTable<double>.fn[rows - 1][vecs - 1](tile); }
+void multiply_tile(int64_t rows, int64_t vecs, TileArgs<float>& tile) { kTileTable<float>.fn[rows - 1][vecs - 1](tile); }
+void multiply_tile(int64_t rows, int64_t vecs, TileArgs<double>& tile) { kTileTable<double>.fn[rows - 1][vecs - 1](tile); }
 
 }  // namespace chainrule::CR_ISA

@@ -23,9 +23,10 @@ inline constexpr int kTileRows = 8, kTileVecs = 3;  // 24 of 32
 inline constexpr int kTileRows = 6, kTileVecs = 2;  // 12 of 16
 #endif
 
-/// Terms at the end of k that are added row by row, each row of C being stored while the next one multiplies: a burst of 24 stores of 64
-/// bytes, two cycles each, holds up the next tile on processors whose queue takes twelve. Their vectors of B must find registers.
-inline constexpr int kLastTerms = kTileRows > 6 ? 2 : 1;
+/// The last terms of k are added by groups of so many rows, each group being stored while the next one multiplies: stores wait behind the
+/// products queued before them, and a burst of 24 (64 bytes each, of which a processor may hold twelve) would hold up the next tile.
+inline constexpr int kGroupRows = kTileRows > 6 ? 4 : 6;
+inline constexpr int kLastTerms = kTileRows > 6 ? 8 : 1;
 
 /// Columns of a full tile.
 template <class T>
@@ -46,7 +47,8 @@ struct Ahead {
   [[nodiscard]] Ahead part(int64_t i, int64_t parts) const { return slice(i, i + 1, parts); }
 };
 
-/// Operands of one tile. Element (i, k) of A is a[i * a_row + k * a_k]; row k of B is the vectors at b + k * b_k.
+/// Operands of a tile, or of a run of tiles of one shape. Element (i, k) of A is a[i * a_row + k * a_k]; row k of B is the vectors at b + k
+/// * b_k.
 template <class T>
 struct TileArgs {
   int64_t k;
@@ -56,13 +58,25 @@ struct TileArgs {
   int64_t b_k;
   T* c;  // written in whole vectors
   int64_t c_row;
-  bool accumulate;              // c += a b; otherwise c = a b
-  bool far = false;             // C lies beyond L2
-  Ahead ahead = {}, also = {};  // asked for while the tile computes, in portions spread over k, so that it never waits
+  bool accumulate;                             // c += a b; otherwise c = a b
+  bool far = false;                            // C lies beyond L2
+  Ahead ahead = {}, also = {};                 // asked for while the tile computes, in portions spread over k, so that it never waits
+  int64_t count = 1;                           // tiles of the run
+  int64_t a_next = 0, b_next = 0, c_next = 0;  // from one tile to the next, in elements
 };
 
-/// Multiplies a tile of `rows` <= kTileRows rows and `vecs` <= kTileVecs vectors of columns. Defined in micro.cc.
-void multiply_tile(int64_t rows, int64_t vecs, const TileArgs<float>& tile);
-void multiply_tile(int64_t rows, int64_t vecs, const TileArgs<double>& tile);
+/// Cuts rows into slivers of nearly equal height: 64 rows are 4 x 11 + 2 x 10, not 5 x 12 + 4. Calls body(first, height, slivers) for those
+/// of each height; `first` counts slivers.
+template <class Body>
+CR_INLINE void for_heights(int64_t rows, Body body) {
+  const int64_t slivers = (rows + kTileRows - 1) / kTileRows, height = rows / slivers, taller = rows % slivers;
+  if (taller > 0) body(int64_t{0}, height + 1, taller);
+  body(taller, height, slivers - taller);
+}
+
+/// Multiplies a run of tiles of `rows` <= kTileRows rows and `vecs` <= kTileVecs vectors of columns; a, b and c are left behind the last
+/// one. A call for each tile would cost some 50 cycles more: its set-up stands behind the products of the tile before. Defined in micro.cc.
+void multiply_tile(int64_t rows, int64_t vecs, TileArgs<float>& tile);
+void multiply_tile(int64_t rows, int64_t vecs, TileArgs<double>& tile);
 
 }  // namespace chainrule::CR_ISA

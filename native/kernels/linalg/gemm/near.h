@@ -21,7 +21,6 @@ CR_INLINE bool is_near(int64_t m, int64_t n, int64_t k, const StridedA<T>& a, co
 /// C[rect] = A B; scratch has kPanelSize<T> + kTileSize<T> elements.
 template <class T>
 CR_INLINE void multiply_rect(const Rect& rect, int64_t k, const StridedA<T>& a, const StridedB<T>& b, const StridedC<T>& c, T* scratch) {
-  const int64_t slivers = ceil_div(rect.rows, kTileRows), height = rect.rows / slivers, taller = rect.rows % slivers;
   const int64_t end = rect.col + rect.cols;
   T* tile = scratch + kPanelSize<T>;
   TileArgs<T> args;
@@ -36,15 +35,20 @@ CR_INLINE void multiply_rect(const Rect& rect, int64_t k, const StridedA<T>& a, 
     args.b = panel.b;
     args.b_k = panel.k;
     args.c_row = whole ? c.row : kTileCols<T>;
-    for (int64_t s = 0, i = rect.row; s < slivers; ++s) {
-      const int64_t rows = s < taller ? height + 1 : height;
-      args.a = a.data + i * a.row;
-      args.c = whole ? c.data + i * c.row + j : tile;
-      multiply_tile(rows, vecs, args);
-      if (c.bias != nullptr) c.finish(args.c, args.c_row, i, j, rows, width);
-      if (!whole) c.write(tile, i, j, rows, width);
-      i += rows;
-    }
+    int64_t i = rect.row;
+    for_heights(rect.rows, [&](int64_t, int64_t height, int64_t slivers) {
+      args.count = whole ? slivers : 1;
+      args.a_next = height * a.row;
+      args.c_next = height * c.row;
+      for (int64_t s = 0; s < slivers; s += args.count, i += height * args.count) {
+        T* to = whole ? c.data + i * c.row + j : tile;
+        args.a = a.data + i * a.row;
+        args.c = to;
+        multiply_tile(height, vecs, args);
+        if (c.bias != nullptr) c.finish(to, args.c_row, i, j, height * args.count, width);
+        if (!whole) c.write(tile, i, j, height, width);
+      }
+    });
   }
 }
 
