@@ -149,6 +149,15 @@ export function defineOp<In extends string, Attrs, Saved extends In | 'out'>(spe
           return listed(inputs, vjp(g[0] as Tensor, named(saves, saved), attrs as Attrs, asked));
         };
   const rule: Rule = { name, pull };
+  // What is rare has a function of its own: V8 inlines so many bytes and no more, and the making of the result is to be among them.
+  const retry = (error: unknown, x: Record<In, Tensor>, out: Tensor, attrs: Attrs): void => {
+    widened(error, listed(inputs, x), [out], (ins, outs) => forward(named(inputs, ins), outs[0] as Tensor, attrs));
+  };
+  const remember = (x: Record<In, Tensor>, out: Tensor, attrs: Attrs): void => {
+    const node = newNode(rule, attrs, listed(inputs, x), 1, noSpecs);
+    out.node = node;
+    node.saved = saves.length === 0 ? nothingSaved : saves.map((key) => save(key === 'out' && !(key in x) ? out : x[key as In]));
+  };
   const run = (x: Record<In, Tensor>, attrs: Attrs): Tensor => {
     let tracked = false;
     for (let i = 0; i < inputs.length; i++) {
@@ -162,19 +171,10 @@ export function defineOp<In extends string, Attrs, Saved extends In | 'out'>(spe
       try {
         forward(x, out, attrs);
       } catch (error) {
-        widened(
-          error,
-          inputs.map((key) => x[key]),
-          [out],
-          (ins, outs) => forward(named(inputs, ins), outs[0] as Tensor, attrs),
-        );
+        retry(error, x, out, attrs);
       }
     }
-    if (tracked && isRecording() && isFloating(dtype)) {
-      const node = newNode(rule, attrs, listed(inputs, x), 1, noSpecs);
-      out.node = node;
-      node.saved = saves.length === 0 ? nothingSaved : saves.map((key) => save(key === 'out' && !(key in x) ? out : x[key as In]));
-    }
+    if (tracked && isRecording() && isFloating(dtype)) remember(x, out, attrs);
     return out;
   };
   return { name, inputs, apply: run, differentiable: vjp !== null };
@@ -207,21 +207,11 @@ export function defineMultiOp<In extends string, Out extends string, Attrs, Save
       try {
         forward(x, out, attrs);
       } catch (error) {
-        widened(
-          error,
-          inputs.map((key) => x[key]),
-          outs,
-          (ins, wide) => forward(named(inputs, ins), named(outputs, wide), attrs),
-        );
+        widened(error, listed(inputs, x), outs, (ins, wide) => forward(named(inputs, ins), named(outputs, wide), attrs));
       }
     }
     if (tracked && isRecording()) {
-      const node = connect(
-        rule,
-        attrs,
-        inputs.map((key) => x[key]),
-        outs,
-      );
+      const node = connect(rule, attrs, listed(inputs, x), outs);
       node.saved = saves.map((key) => save((outputs as readonly string[]).includes(key) ? out[key as Out] : x[key as In]));
     }
     return out;

@@ -62,8 +62,10 @@ export function product(a: Tensor, b: Tensor, dtype: DType = promote(a.dtype, b.
   return isHalf(a.dtype) || isHalf(b.dtype) || isHalf(dtype) ? apply(matmulHalfOp, { a, b }, { dtype }) : apply(matmulOp, { a, b }, {});
 }
 
+const plain: readonly DType[] = ['f32', 'f64', 'i32', 'i64'];
+
 function matmulSpec(a: Spec, b: Spec): Spec {
-  requireDType('matmul', a, ['f32', 'f64', 'i32', 'i64'], 'a');
+  requireDType('matmul', a, plain, 'a');
   const dtype = sameDType('matmul', a, b, ['a', 'b']);
   return { shape: productShape(a, b), dtype };
 }
