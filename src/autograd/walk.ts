@@ -65,8 +65,7 @@ class Cotangents {
 /**
  * The reverse walk. Visits every recorded op between `outputs` and the targets once, newest first; calls each rule for the inputs that lead to a target; sums
  * over broadcast axes; adds cotangents. With `targets`, returns their gradients (null where nothing flows); without, hands each leaf's gradient to `arrive`.
- Callers open a scope, which owns
- * the gradients.
+ * Callers open a scope, which owns the gradients.
  */
 export function walk(
   outputs: readonly Tensor[],
