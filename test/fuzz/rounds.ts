@@ -40,10 +40,13 @@ export function judge(trials: readonly Trial[], python: string | null, refused: 
   });
 }
 
+const shrinkMs = 20_000;
+
 /** The smallest trial found that still fails: decisions are halved or set to 0 as long as one of the trials so made fails. */
 export function shrink(trial: Trial, why: string, maker: Maker, row: TableRow, python: string | null): { trial: Trial; why: string } {
   let best = { trial, why };
-  for (let round = 0; round < 12; round++) {
+  const end = Date.now() + shrinkMs;
+  for (let round = 0; round < 12 && Date.now() < end; round++) {
     const { made } = best.trial;
     const changed = made.flatMap((v, i) =>
       [0, v >> 1, v - 1].filter((n, k, all) => n >= 0 && n < v && all.indexOf(n) === k).map((n) => made.with(i, n)),

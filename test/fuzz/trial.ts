@@ -20,6 +20,8 @@ export interface Trial {
   readonly places: readonly Place[];
   /** Whether elements of an input may be equal, so that a gradient may go to any of them. */
   readonly ties: boolean;
+  /** Whether there are NaN and infinities: results are compared, gradients are not. */
+  readonly special: boolean;
   readonly seed: string;
   readonly most: number;
   readonly made: readonly number[];
@@ -67,6 +69,16 @@ function values(
   return floats(rng, n, low, kind === 'low' ? middle - (middle - low) / 100 : high);
 }
 
+/** Ops that say what they do with NaN and infinities, and do as PyTorch (or the loops) does. */
+const definesSpecial =
+  /^(sum|mean|max|min|cumsum|softmax|logSoftmax|logSumExp|matmul|linear|layerNorm|groupNorm|maxPool|avgPool|adaptive|gather|scatter|index|cat)/;
+
+/** Some NaN and infinities among the values. */
+function sprinkled(rng: Random, data: Float64Array): Float64Array {
+  const often = 1 + rng.below(400);
+  return data.map((v) => (rng.below(often) > 0 ? v : ([NaN, Infinity, -Infinity][rng.below(3)] ?? v)));
+}
+
 /** x, the same along some axes. */
 function repeated(x: Drawn, axes: readonly boolean[]): Drawn {
   const strides = x.shape.map((_, d) => size(x.shape.slice(d + 1)));
@@ -83,7 +95,7 @@ function placeOf(g: Choices, shape: readonly number[], repeatedAxes: readonly bo
   let [step, first, last] = [1, 0, 0];
   for (const d of order.reverse()) {
     const n = shape[d] ?? 1;
-    if (repeatedAxes[d] === true) continue;
+    if (repeatedAxes[d] === true || n === 0) continue;
     const by = loose && g.rarely(3) ? step * g.next(1, 3) : step;
     const backwards = g.rarely(5);
     strides[d] = backwards ? -by : by;
@@ -106,21 +118,22 @@ export function makeTrial(row: TableRow, maker: Maker, seed: string, most: numbe
   const own = problem.inputs === undefined ? row : { ...row, inputs: problem.inputs };
   const { shapes, attrs } = problem;
   const one: TableCase = attrs === undefined ? { shapes } : { shapes, attrs };
+  const special = dtype === 'f64' && definesSpecial.test(row.name) && g.rarely(6);
   let ties = kind === 'whole' || dtype !== 'f64';
   const rng = random(`${seed} values`);
   const places: Place[] = [];
   const drawn = shapes.map((shape, i) => {
     const draw = drawOf(own, i);
     const type = draw.dtype ?? dtype;
-    // Far from zero, the products of a recurrence or a power are of no use.
-    const data = values(rng, size(shape), draw, kind, type, own.inputs === undefined);
+    const drawnValues = values(rng, size(shape), draw, kind, type, own.inputs === undefined);
+    const data = special && i === 0 ? sprinkled(rng, drawnValues) : drawnValues;
     const same = shape.map((n) => g.rarely(8) && n > 1);
     places.push(placeOf(g, shape, same));
     if (!same.includes(true)) return { shape, data, dtype: type };
     ties = true;
     return repeated({ shape, data, dtype: type }, same);
   });
-  return { row: own, one, dtype, drawn, places, ties, seed, most, made: g.made };
+  return { row: own, one, dtype, drawn, places, ties, special, seed, most, made: g.made };
 }
 
 /** What a failure's report begins with. */

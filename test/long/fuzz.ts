@@ -72,7 +72,8 @@ function fuzzRound(all: readonly Subject[], round: number, python: string | null
     if (verdict === undefined) subject.refused++;
     else subject.trials++;
     if (typeof verdict !== 'string' || ++subject.failures > reported) return;
-    console.log(`FAILED ${report(shrink(trial, verdict, subject.maker, subject.row, python))}`);
+    console.log(`FAILED ${report({ trial, why: verdict })}`);
+    console.log(`  smaller: ${report(shrink(trial, verdict, subject.maker, subject.row, python))}`);
   });
 }
 
