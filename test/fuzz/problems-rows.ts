@@ -66,7 +66,7 @@ interface Window {
   readonly stride?: number;
   readonly padding: number;
   readonly dilation: number;
-  /** The least size that the window fits. */
+  /** The least size that the window fits; at least the dilation, for smaller inputs make PyTorch 1.13 name places outside of them. */
   readonly least: number;
 }
 function window(g: Choices, dilated: boolean): Window {
@@ -74,7 +74,7 @@ function window(g: Choices, dilated: boolean): Window {
   const padding = g.next(0, Math.floor(kernel / 2));
   const dilation = dilated && g.rarely(4) ? g.next(1, 3) : 1;
   const stride = g.rarely(4) ? {} : { stride: g.next(1, 4) };
-  return { kernel, ...stride, padding, dilation, least: Math.max(1, dilation * (kernel - 1) + 1 - 2 * padding) };
+  return { kernel, ...stride, padding, dilation, least: Math.max(dilation, dilation * (kernel - 1) + 1 - 2 * padding) };
 }
 function poolOptions(g: Choices, dilated: boolean): object {
   return { ...(g.rarely(4) ? { ceilMode: true } : {}), ...(!dilated && g.rarely(3) ? { countIncludePad: false } : {}) };
