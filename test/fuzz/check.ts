@@ -56,8 +56,11 @@ const step = 2 ** -26;
 function scalesOf(trial: Trial, { outs, grads }: Results): { outs: Float64Array[]; grads: Float64Array[] } {
   const largest = (list: readonly Nd[]): number[] =>
     list.map(({ data }) => data.reduce((m, v) => (Number.isFinite(v) ? Math.max(m, Math.abs(v)) : m), 0));
-  // Gradients may cancel altogether, cotangents are near 1; so may a variance, which then is the square of an error.
-  const [forOuts, forGrads] = [largest(outs).map((v) => Math.max(v, 1e-4)), largest(grads).map((v) => Math.max(v, 1))];
+  // Gradients may cancel altogether. They are sums of cotangents, which are near 1 and rounded too: of n for each, where results are n times as many.
+  const count = outs.reduce((n, { data }) => n + data.length, 0);
+  const forGrads = largest(grads).map((v, r) => Math.max(v, 1, Math.sqrt(count / Math.max(1, grads[r]?.data.length ?? 1))));
+  // So may a variance, which then is the square of an error.
+  const forOuts = largest(outs).map((v) => Math.max(v, 1e-4));
   const rng = random('perturbation');
   for (let k = 0; k < 2; k++) {
     const moved = trial.drawn.map((x) =>
