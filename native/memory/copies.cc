@@ -105,7 +105,10 @@ void Copies::forget(Block& block) {
 }
 
 void Copies::clear() {
-  while (oldest_ != nullptr) discard(*oldest_);
+  while (oldest_ != nullptr) {
+    oldest_->uses = 0;  // or the next call would take the room again that was just made
+    discard(*oldest_);
+  }
 }
 
 void Copies::link(Copy& copy) {

@@ -59,7 +59,7 @@ export const functions: readonly Measured[] = [
   { name: 'reciprocal', op: reciprocal, exact: (x) => 1 / x, bound: 0.5 },
   { name: 'softplus', op: (x) => softplus(x), exact: (x) => (x > 20 ? x : Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))), bound: 2 },
   // Products of a factor that is small where the function is.
-  { name: 'gelu', op: (x) => gelu(x), exact: (x) => product(x, special.normal(x)), bound: 5.5, from: -13 },
+  { name: 'gelu', op: (x) => gelu(x), exact: (x) => product(x, special.normal(x)), bound: 6, from: -13 },
   { name: 'silu', op: silu, exact: (x) => product(x, logistic(x)), bound: 3.5, from: -87 },
   { name: 'mish', op: mish, exact: (x) => product(x, mishFactor(x)), bound: 4.5, from: -87 },
 ];
