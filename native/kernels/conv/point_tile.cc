@@ -5,6 +5,10 @@
 
 namespace chainrule::CR_ISA {
 
+/// The last terms are added row by row, each row being stored while the next one multiplies (see kGroupRows). Their vectors of B must find
+/// registers beside the sums: fewer terms than of the product's tile, which reads B again for each group.
+inline constexpr int kRowTerms = kTileRows > 6 ? 2 : 1;
+
 template <class T>
 CR_INLINE const T* term_of(const PointTile<T>& tile, int64_t k) {
   return tile.b + (tile.offset != nullptr ? tile.offset[k] : k * tile.b_k);
@@ -27,7 +31,7 @@ CR_INLINE void finish_row(const PointTile<T>& tile, int64_t i, T* c, Vec<T>* sum
   }
 }
 
-/// A tile of fewer than kLastTerms terms.
+/// A tile of fewer than kRowTerms terms.
 template <class T>
 [[gnu::noinline]] void multiply_few_points(const PointTile<T>& tile, int rows) {
   for (int i = 0; i < rows; ++i) {
@@ -73,7 +77,7 @@ struct PointAsking {
 template <class T, int Rows, bool Offsets>
 void multiply_point_tile(const PointTile<T>& tile) {
   using V = Vec<T>;
-  if (tile.k < kLastTerms) return multiply_few_points(tile, Rows);
+  if (tile.k < kRowTerms) return multiply_few_points(tile, Rows);
   PointAsking<T> asking(tile, Rows);
   while (asking.c_left > 0 && tile.k < 2 * Rows) asking.row_of_c();
   const T *a = tile.a, *b = tile.b;
@@ -92,7 +96,7 @@ void multiply_point_tile(const PointTile<T>& tile) {
     a += Rows;
     if constexpr (!Offsets) b += b_k;
   };
-  int64_t k = tile.k - kLastTerms;
+  int64_t k = tile.k - kRowTerms;
   for (; k >= 2; k -= 2) {
     if (asking.ahead_left > 0) asking.two_ahead();
     if (asking.c_left > 0) asking.row_of_c();
@@ -102,13 +106,13 @@ void multiply_point_tile(const PointTile<T>& tile) {
   if (k > 0) step();
   T* c = tile.c;
   asm("" : "+r"(c));  // addresses of C are worked out here, not kept during the loop
-  V row[kLastTerms][kTileVecs];
-  CR_UNROLL for (int n = 0; n < kLastTerms; ++n) {
+  V row[kRowTerms][kTileVecs];
+  CR_UNROLL for (int n = 0; n < kRowTerms; ++n) {
     const T* from = Offsets ? b + offset[n] : b + n * b_k;
     CR_UNROLL for (int v = 0; v < kTileVecs; ++v) row[n][v] = load(from + v * kLanes<T>);
   }
   CR_UNROLL for (int i = 0; i < Rows; ++i, c += tile.c_row) {
-    CR_UNROLL for (int n = 0; n < kLastTerms; ++n) {
+    CR_UNROLL for (int n = 0; n < kRowTerms; ++n) {
       const V x = splat<V>(a[n * Rows + i]);
       CR_UNROLL for (int v = 0; v < kTileVecs; ++v) sum[i][v] = fma(x, row[n][v], sum[i][v]);
     }

@@ -119,8 +119,8 @@ void cross_entropy(Context& ctx, const Args& args) {
   const CrossEntropy<T> k = cross_entropy_of<T>(ctx, args.in, args.params);
   const int64_t rows = k.rows.rows;
   const bool per_row = k.reduction == LossReduction::none;
-  CR_CHECK(k.rows.classes > 0 && size_of(args.out[0]) == (per_row ? rows : 1));
-  CR_CHECK(size_of(args.out[1]) == 3 * rows && size_of(args.out[2]) == 1);
+  CR_CHECK(k.rows.classes > 0 && element_count(args.out[0]) == (per_row ? rows : 1));
+  CR_CHECK(element_count(args.out[1]) == 3 * rows && element_count(args.out[2]) == 1);
   T* loss = static_cast<T*>(args.out[0].data);
   T* stats = static_cast<T*>(args.out[1].data);
   T* weights = scratch<T>(ctx, rows);
@@ -218,7 +218,7 @@ void cross_entropy_grad(Context& ctx, const Args& args) {
   const int64_t rows = k.rows.rows;
   const bool per_row = k.reduction == LossReduction::none;
   const LabelRows target = make_label_rows(dx, args.in[1]);
-  CR_CHECK(target.classes == k.rows.classes && size_of(args.in[3]) == 3 * rows && size_of(args.in[4]) == 1);
+  CR_CHECK(target.classes == k.rows.classes && element_count(args.in[3]) == 3 * rows && element_count(args.in[4]) == 1);
   CR_CHECK(per_row ? g.rank == args.in[1].rank : g.rank == 0);
   for (int32_t d = 0; d < g.rank; ++d) CR_CHECK(g.shape[d] == args.in[1].shape[d]);
   const T* stats = static_cast<const T*>(args.in[3].data);

@@ -6,6 +6,7 @@
 #include "simd/parallel.h"
 #include "simd/row_lanes.h"
 #include "simd/transpose.h"
+#include "simd/views.h"
 
 namespace chainrule::CR_ISA {
 
@@ -70,21 +71,6 @@ CR_INLINE int64_t checked_label_at(const LabelRows& r, int64_t row, int64_t offs
 }
 CR_INLINE int64_t checked_label(const LabelRows& r, int64_t row, int64_t ignored) {
   return checked_label_at(r, row, label_row_offset(r, 1, row), ignored);
-}
-
-CR_INLINE int64_t size_of(const TensorView& view) {
-  int64_t size = 1;
-  for (int32_t d = 0; d < view.rank; ++d) size *= view.shape[d];
-  return size;
-}
-
-CR_INLINE bool is_row_major(const TensorView& view) {
-  int64_t stride = 1;
-  for (int32_t d = view.rank - 1; d >= 0; --d) {
-    if (view.shape[d] > 1 && view.strides[d] != stride) return false;
-    stride *= view.shape[d];
-  }
-  return true;
 }
 
 /// Offset of the element with row-major number `flat`.

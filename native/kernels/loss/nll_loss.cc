@@ -25,7 +25,7 @@ void nll_loss(Context& ctx, const Args& args) {
   const NllLoss<T> k = nll_loss_of<T>(args.in[0], args.in[1], args.in[2], args.params);
   const int64_t rows = k.rows.rows;
   const bool per_row = k.reduction == LossReduction::none;
-  CR_CHECK(size_of(args.out[0]) == (per_row ? rows : 1) && size_of(args.out[1]) == 1);
+  CR_CHECK(element_count(args.out[0]) == (per_row ? rows : 1) && element_count(args.out[1]) == 1);
   const T* x = static_cast<const T*>(args.in[0].data);
   T* loss = static_cast<T*>(args.out[0].data);
   T* weights = scratch<T>(ctx, rows);
@@ -48,11 +48,11 @@ void nll_loss_grad(Context& ctx, const Args& args) {
   const bool per_row = k.reduction == LossReduction::none;
   CR_CHECK(per_row ? g.rank == labels.rank : g.rank == 0);
   for (int32_t d = 0; d < g.rank; ++d) CR_CHECK(g.shape[d] == labels.shape[d]);
-  CR_CHECK(size_of(norm) == 1);
+  CR_CHECK(element_count(norm) == 1);
   const T divisor = k.reduction == LossReduction::mean ? *static_cast<const T*>(norm.data) : T{1};
   const T* cotangent = static_cast<const T*>(g.data);
-  CR_CHECK(is_row_major(dx));
-  parallel_range(ctx, size_of(dx), 16 * kBlockElements, [&](int64_t begin, int64_t end) {
+  CR_CHECK(is_contiguous(dx));
+  parallel_range(ctx, element_count(dx), 16 * kBlockElements, [&](int64_t begin, int64_t end) {
     std::memset(static_cast<T*>(dx.data) + begin, 0, static_cast<size_t>(end - begin) * sizeof(T));
   });
   parallel_range(ctx, k.rows.rows, kBlockElements, [&](int64_t begin, int64_t end) {

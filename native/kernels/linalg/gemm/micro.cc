@@ -50,8 +50,8 @@ struct Steps {
   int64_t a_row, a_k, b_k;
 };
 
-/// Adds `ks` products to rows First.. of the sums: row i of A is addressed as group[i / 4] + (i % 4) a_row, a quarter of the pointers that
-/// plain indexing would need.
+/// Adds `ks` products to rows First.. of the sums: row i of A is addressed as group[i / kGroupRows] + (i % kGroupRows) a_row, for plain
+/// indexing would need a pointer for each row.
 template <int First, int Rows, class T, int All, int Vecs, int Groups>
 CR_INLINE void add_products(int64_t ks, const Steps& step, const T* (&group)[Groups], const T*& b, Vec<T> (&sum)[All][Vecs]) {
   for (int64_t k = ks; k > 0; --k) {
