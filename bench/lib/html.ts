@@ -1,9 +1,10 @@
 /** One self-contained page: how close each row is to the machine's limit (roofline), how far ahead of each peer (bars), and every figure (table). */
-import { targets } from '../cases/index.js';
+import { aims } from '../cases/aims.js';
 import { nameOf } from './case.js';
 import type { Measured } from './measure.js';
-import { best, peerNames, ratioTo, shareOf, summarize } from './report.js';
+import { aimText, peerNames, ratioTo } from './report.js';
 import { median, percent, short, time } from './stats.js';
+import { best, shareOf, summarize } from './summary.js';
 import { compact, element, escape, line, logScale, text, title } from './svg.js';
 
 const colors = ['#2a78d6', '#e8833a', '#3a9d5d', '#b1488f', '#7d6bd0', '#8a6d3b', '#1f9c9c', '#c0392b'];
@@ -12,7 +13,7 @@ const colorOf = (group: string): string =>
   colors[
     Math.max(
       0,
-      targets.findIndex((each) => each.group === group),
+      aims.findIndex((each) => each.group === group),
     ) % colors.length
   ] ?? '#666';
 
@@ -75,7 +76,7 @@ function legend(members: readonly Measured[]): string {
   return `<p class="legend">${items.join('')}</p>`;
 }
 
-const titleOf = (group: string): string => targets.find((each) => each.group === group)?.title ?? group;
+const titleOf = (group: string): string => aims.find((each) => each.group === group)?.title ?? group;
 
 /** Peers further ahead or behind than this part of the scale of the bars are drawn at its edge: one that is a thousand times slower would leave no room for the others. */
 const beyond = 3;
@@ -120,24 +121,25 @@ function bars(members: readonly Measured[], aim: number): string {
 }
 
 function groupSections(all: readonly Measured[]): string {
-  const groups = targets.filter(({ group }) => all.some(({ one }) => one.group === group));
+  const groups = aims.filter(({ group }) => all.some(({ one }) => one.group === group));
   return groups
-    .map(({ group, title: name, ratio }) => {
+    .map((aim) => {
+      const { group, title: name, ratio } = aim;
       const members = all.filter(({ one }) => one.group === group);
       const chart = bars(members, ratio);
       return chart === ''
         ? ''
-        : `<figure id="${group}"><figcaption>${escape(name)} <small>aim: ${short(ratio)} times the best peer, in the median</small></figcaption>${chart}</figure>`;
+        : `<figure id="${group}"><figcaption>${escape(name)} <small>aim for the median: ${escape(aimText({ aim }))}</small></figcaption>${chart}</figure>`;
     })
     .join('\n');
 }
 
 function summaryTable(all: readonly Measured[]): string {
   const rows = summarize(all).map((each) => {
-    const state = Number.isNaN(each.ratio) ? '' : each.ratio >= each.target ? 'ok' : 'short';
-    return `<tr><td><a href="#${each.group}">${escape(each.title)}</a></td><td>${each.threads}</td><td>${each.cases}</td><td class="${state}">${short(each.ratio)}</td><td>${short(each.target)}</td><td>${short(each.worst)}</td><td class="left">${escape(each.worstCase)}</td><td>${percent(each.share)}</td></tr>`;
+    const state = Number.isNaN(each.ratio) ? '' : each.ratio >= each.aim.ratio ? 'ok' : 'short';
+    return `<tr><td><a href="#${each.group}">${escape(each.title)}</a></td><td>${each.threads}</td><td>${each.cases}</td><td class="${state}">${short(each.ratio)}</td><td>${escape(aimText(each))}</td><td>${short(each.atLimit)}</td><td>${short(each.best)}</td><td>${short(each.worst)}</td><td class="left">${escape(each.worstCase)}</td><td>${percent(each.share)}</td></tr>`;
   });
-  return `<table><thead><tr><th class="left">group</th><th>threads</th><th>rows</th><th>median ratio</th><th>aim</th><th>worst</th><th class="left">where</th><th>share of the limit</th></tr></thead><tbody>${rows.join('\n')}</tbody></table>`;
+  return `<table><thead><tr><th class="left">group</th><th>threads</th><th>rows</th><th>median ratio</th><th>aim</th><th>at the limit</th><th>to the best peer</th><th>worst</th><th class="left">where</th><th>share of the limit</th></tr></thead><tbody>${rows.join('\n')}</tbody></table>`;
 }
 
 function allRows(all: readonly Measured[]): string {

@@ -1,5 +1,6 @@
 /** What `npm run bench` and `npm run compare` have in common: options, rows, errors, exit status. */
-import { cases, targets } from '../cases/index.js';
+import { aims } from '../cases/aims.js';
+import { cases } from '../cases/index.js';
 import { matching, nameOf, type Case } from './case.js';
 import { readOptions, type Options, type ProgramName } from './options.js';
 
@@ -22,7 +23,7 @@ export async function runProgram(
 async function run(options: Options, measure: (options: Options, chosen: readonly Case[]) => Promise<number>): Promise<number> {
   const chosen = matching(cases, options.filter);
   if (chosen.length === 0) {
-    const groups = targets.map(({ group }) => group).join(', ');
+    const groups = aims.map(({ group }) => group).join(', ');
     throw new Error(`--filter: no row matches ${options.filter}; --list names the rows, whose groups are ${groups}`);
   }
   return options.list ? print(chosen.map(nameOf).join('\n')) : measure(options, chosen);

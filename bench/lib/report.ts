@@ -1,8 +1,8 @@
-/** From measurements to figures: rows for a file, lines for a terminal, the table by groups. */
-import { targets } from '../cases/index.js';
+/** From measurements to text: rows for a file, lines for a terminal, the tables by groups and of all rows. */
 import { nameOf } from './case.js';
-import type { Measured, Timing } from './measure.js';
-import { median, percent, short, time } from './stats.js';
+import type { Measured } from './measure.js';
+import { percent, short, time } from './stats.js';
+import { best, shareOf, shortfalls, summarize, type Shortfall, type Summary } from './summary.js';
 
 /** One row of the JSON file: a case on some number of threads, against one peer (or none). */
 export interface Row {
@@ -25,21 +25,6 @@ export interface Row {
   readonly ratio: number | null;
   /** Largest difference between the results, as a part of what rounding explains. */
   readonly error: number | null;
-}
-
-/** The peer to be ahead of: the fastest of those that count. */
-export function best(peers: readonly Timing[]): Timing | null {
-  return peers.filter((peer) => peer.counts).reduce<Timing | null>((a, b) => (a === null || b.ms < a.ms ? b : a), null);
-}
-
-/** How close to the machine's limit, and which limit it is. Null for work so small that neither can be told, and for arithmetic whose peak is not measured. */
-export function shareOf({ one, ours, fmaPeak, memoryMs }: Measured): { share: number; limit: 'arithmetic' | 'bandwidth' } | null {
-  if (one.eps !== undefined) return null;
-  const arithmetic = one.flops / (fmaPeak * 1e6);
-  const bandwidth = Number.isNaN(memoryMs) ? 0 : memoryMs;
-  const limit = Math.max(arithmetic, bandwidth);
-  if (limit === 0) return null;
-  return { share: limit / ours.ms, limit: arithmetic >= bandwidth ? 'arithmetic' : 'bandwidth' };
 }
 
 /** One row for each peer, or a single one without. */
@@ -92,51 +77,7 @@ export function line(measured: Measured): string {
   ].join(' ');
 }
 
-/** What the table by groups says about one group on some number of threads. */
-export interface Summary {
-  readonly group: string;
-  readonly title: string;
-  readonly threads: number;
-  readonly cases: number;
-  /** Ratio to the best peer: median, smallest with its case, and the target for the median. */
-  readonly ratio: number;
-  readonly worst: number;
-  readonly worstCase: string;
-  readonly target: number;
-  readonly share: number;
-}
-
-export function summarize(all: readonly Measured[]): Summary[] {
-  const threads = [...new Set(all.map((one) => one.threads))];
-  return targets.flatMap(({ group, title, ratio: target }) =>
-    threads.flatMap((count) => {
-      const members = all.filter(({ one, threads: own }) => one.group === group && own === count);
-      if (members.length === 0) return [];
-      const compared = members.flatMap((each) => {
-        const peer = best(each.peers);
-        return peer === null ? [] : [{ name: each.one.case, ratio: peer.ms / each.ours.ms }];
-      });
-      const worst = compared.reduce((a, b) => (b.ratio < a.ratio ? b : a), { name: '-', ratio: NaN, ...compared[0] });
-      const shares = members.flatMap((each) => shareOf(each)?.share ?? []);
-      const ratio = median(compared.map((each) => each.ratio));
-      return [
-        {
-          group,
-          title,
-          threads: count,
-          cases: members.length,
-          ratio,
-          worst: worst.ratio,
-          worstCase: worst.name,
-          target,
-          share: median(shares),
-        },
-      ];
-    }),
-  );
-}
-
-/** The table by groups, for a terminal. */
+/** The table by groups, for a terminal, and the rows below an aim of their own. */
 export function table(all: readonly Measured[]): string {
   const lines = summarize(all).map((each) =>
     [
@@ -144,16 +85,35 @@ export function table(all: readonly Measured[]): string {
       `${each.threads} thr`,
       `${each.cases} row${each.cases === 1 ? '' : 's'}`.padStart(8),
       `median ${short(each.ratio)}`.padStart(14),
-      `(aim ${short(each.target)})`.padStart(11),
+      `(aim ${aimText(each)})`.padEnd(32),
       verdict(each).padEnd(7),
+      `at the limit ${short(each.atLimit)}`.padEnd(18),
       `worst ${short(each.worst)} ${each.worstCase}`.padEnd(46),
       `${percent(each.share)} of the limit`,
     ].join(' '),
   );
-  return lines.join('\n');
+  const below = shortfalls(all).map(({ measured: { one, threads }, ...each }) =>
+    [nameOf(one).padEnd(60), `${threads} thr`, shortfallText({ ...each }).join('; ')].join(' '),
+  );
+  return [...lines, ...(below.length === 0 ? [] : ['', 'Rows below an aim of their own:', ...below])].join('\n');
 }
 
-const verdict = ({ ratio, target }: Summary): string => (Number.isNaN(ratio) ? '' : ratio >= target ? 'reached' : 'MISSED');
+const verdict = ({ ratio, aim }: Summary): string => (Number.isNaN(ratio) ? '' : ratio >= aim.ratio ? 'reached' : 'MISSED');
+
+/** `2.00 over PyTorch, 70 %` */
+export function aimText({ aim: { ratio, over, share } }: Pick<Summary, 'aim'>): string {
+  const whom = over === undefined ? '' : ` over ${over[0] ?? ''}`;
+  return `${short(ratio)}${whom}${share === undefined ? '' : `, ${percent(share)}`}`;
+}
+
+/** `0.25, aim 1.30, 1.42 at the limit`, and the same for the share. */
+function shortfallText({ ratio, atLimit, share, aim }: Omit<Shortfall, 'measured'>): string[] {
+  const possible = Number.isNaN(atLimit) ? '' : `, ${short(atLimit)} at the limit`;
+  return [
+    ...(aim.ratio === undefined ? [] : [`${short(ratio)}, aim ${short(aim.ratio)}${possible}`]),
+    ...(aim.share === undefined ? [] : [`${percent(share)} of the limit, aim ${percent(aim.share)}`]),
+  ];
+}
 
 /** Names of all peers that a run had. */
 export const peerNames = (all: readonly Measured[]): string[] => [
@@ -168,28 +128,54 @@ export function ratioTo({ peers, ours }: Measured, name: string): string {
 
 /** The same as Markdown, and below it every case. */
 export function markdown(all: readonly Measured[], about: string): string {
-  const names = peerNames(all);
-  const groups = summarize(all).map(
-    (each) =>
-      `| ${each.title} | ${each.threads} | ${each.cases} | ${short(each.ratio)} | ${short(each.target)} | ${short(each.worst)} (${each.worstCase}) | ${percent(each.share)} |`,
-  );
-  const cases = all.map((each) => {
-    const peer = best(each.peers);
-    const limit = shareOf(each);
-    const others = names.map((peerName) => ratioTo(each, peerName)).join(' | ');
-    const name = `${each.one.group} | ${each.one.case.replaceAll('|', '\\|')}`;
-    return `| ${name} | ${each.threads} | ${time(each.ours.ms)} | ${speedOf(each)} | ${percent(limit?.share ?? null)} | ${peer === null ? '-' : short(peer.ms / each.ours.ms)}${names.length === 0 ? '' : ` | ${others}`} |`;
+  return [about, '', ...groupTable(all), '', ...shortfallTable(all), ...caseTable(all), ''].join('\n');
+}
+
+function groupTable(all: readonly Measured[]): string[] {
+  const groups = summarize(all).map((each) => {
+    const { title, threads, cases, ratio, atLimit, worst, worstCase, share } = each;
+    const figures = [short(ratio), aimText(each), short(atLimit), short(each.best), `${short(worst)} (${worstCase})`, percent(share)];
+    return `| ${[title, threads, cases, ...figures].join(' | ')} |`;
   });
   return [
-    about,
-    '',
-    '| group | threads | cases | median ratio to the best peer | aim | worst case | median share of the limit |',
-    '| --- | --- | --- | --- | --- | --- | --- |',
+    '| group | threads | rows | median ratio | aim | at the limit | to the best peer | worst row | median share of the limit |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...groups,
-    '',
-    `| group | case | threads | time | speed | share of the limit | ratio to the best |${names.map((name) => ` ${name} |`).join('')}`,
-    `| --- | --- | --- | --- | --- | --- | --- |${' --- |'.repeat(names.length)}`,
-    ...cases,
-    '',
-  ].join('\n');
+  ];
 }
+
+function shortfallTable(all: readonly Measured[]): string[] {
+  const rows = shortfalls(all).map(({ measured: { one, threads }, ratio, atLimit, share, aim }) => {
+    const ratios = aim.ratio === undefined ? ['', '', ''] : [short(ratio), short(aim.ratio), short(atLimit)];
+    const shares = aim.share === undefined ? ['', ''] : [percent(share), percent(aim.share)];
+    return `| ${[one.group, cell(one.case), threads, ...ratios, ...shares].join(' | ')} |`;
+  });
+  if (rows.length === 0) return [];
+  return [
+    'Rows below an aim of their own:',
+    '',
+    '| group | row | threads | ratio | aim | at the limit | share of the limit | aim |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    ...rows,
+    '',
+  ];
+}
+
+function caseTable(all: readonly Measured[]): string[] {
+  const names = peerNames(all);
+  const rows = all.map((each) => {
+    const peer = best(each.peers);
+    const figures = [
+      time(each.ours.ms),
+      speedOf(each),
+      percent(shareOf(each)?.share ?? null),
+      peer === null ? '-' : short(peer.ms / each.ours.ms),
+      ...names.map((name) => ratioTo(each, name)),
+    ];
+    return `| ${[each.one.group, cell(each.one.case), each.threads, ...figures].join(' | ')} |`;
+  });
+  const head = ['group', 'case', 'threads', 'time', 'speed', 'share of the limit', 'ratio to the best', ...names];
+  return [`| ${head.join(' | ')} |`, `|${' --- |'.repeat(head.length)}`, ...rows];
+}
+
+const cell = (text: string): string => text.replaceAll('|', '\\|');

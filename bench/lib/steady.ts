@@ -1,7 +1,7 @@
 /** Rows whose samples moved about are measured again: a neighbour who came for a second decides no figure. */
 import { nameOf } from './case.js';
 import type { Measured } from './measure.js';
-import { best } from './report.js';
+import { best } from './summary.js';
 
 /** From here on a ratio is not worth much. */
 const restless = 0.08;

@@ -3,14 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { changeOf, conclusion, confirmed, isSlower, summaryOf, type Change } from '../../bench/lib/against.js';
-import { cases, targets } from '../../bench/cases/index.js';
+import { aimOfRow, aims } from '../../bench/cases/aims.js';
+import { cases } from '../../bench/cases/index.js';
 import { input, matching, nameOf, row, type Case } from '../../bench/lib/case.js';
 import { allowed, compare } from '../../bench/lib/check.js';
 import { fill } from '../../bench/lib/fill.js';
 import { page } from '../../bench/lib/html.js';
 import type { Measured, Timing } from '../../bench/lib/measure.js';
 import { readOptions } from '../../bench/lib/options.js';
-import { best, line, markdown, rowsOf, shareOf, summarize } from '../../bench/lib/report.js';
+import { line, markdown, rowsOf, table } from '../../bench/lib/report.js';
+import { best, shareOf, shortfalls, summarize } from '../../bench/lib/summary.js';
 import { random, type Random } from '../helpers/random.js';
 import { median, quantile, short, spread, time } from '../../bench/lib/stats.js';
 import { scatter, steadied } from '../../bench/lib/steady.js';
@@ -47,11 +49,26 @@ const measured = (peers: readonly Timing[], fields: Partial<Measured> = {}): Mea
 });
 
 describe('the table of cases', () => {
-  it('names each row once and has a target for each group', () => {
+  it('names each row once and has an aim for each group', () => {
     const names = cases.map(nameOf);
     expect(new Set(names).size).toBe(names.length);
-    const known = new Set(targets.map(({ group }) => group));
+    const known = new Set(aims.map(({ group }) => group));
     expect(cases.filter(({ group }) => !known.has(group))).toEqual([]);
+  });
+
+  it('has rows for each aim of single rows', () => {
+    for (const { group, rows = [] } of aims) {
+      for (const { of = /^/ } of rows)
+        expect(cases.filter((one) => one.group === group && of.test(one.case)).length, `${group} ${String(of)}`).toBeGreaterThan(0);
+    }
+    const square = (name: string, threads: number): unknown => aimOfRow({ group: 'gemm-square', case: name }, threads);
+    expect([square('16', 1), square('64', 1), square('64', 2), square('512', 2)]).toEqual([
+      { ratio: 1.3 },
+      { ratio: 1 },
+      { ratio: 1.3 },
+      { ratio: 1, share: 0.88 },
+    ]);
+    expect(aimOfRow({ group: 'random', case: 'normal, 1e5' }, 1)).toEqual({});
   });
 
   it('has a cotangent and something to derive by wherever there is a gradient', () => {
@@ -176,12 +193,37 @@ describe('reports', () => {
   it('summarize groups by median and worst case', () => {
     const all = [two, measured([timing('fast', 0.2)], { one: { ...sample, case: '512' } })];
     const [group] = summarize(all);
-    expect(group).toMatchObject({ group: 'gemm-square', cases: 2, threads: 1, worstCase: '512', target: 1 });
+    expect(group).toMatchObject({ group: 'gemm-square', cases: 2, threads: 1, worstCase: '512', aim: { ratio: 1 } });
     expect(group?.ratio).toBeCloseTo(1);
     expect(group?.worst).toBeCloseTo(0.5);
+    // The limit is the same for both, so at it their ratios would be their peers' times over it.
+    const limit = (2 * 256 ** 3) / 100e6;
+    expect(group?.atLimit).toBeCloseTo((0.6 / limit + 0.2 / limit) / 2);
     const text = markdown(all, 'a machine');
     expect(text).toContain('ratio to the best | fast | slow | privileged |\n');
     expect(text).toMatch(/\| gemm-square \| 512 \| 1 \|.*\| 0\.500 \| 0\.500 \| - \| - \|\n/);
+  });
+
+  it('hold a group against the peers that its aim names', () => {
+    const peers = [timing('onnxruntime', 0.5), timing('PyTorch', 1), timing('PyTorch tuned', 0.9)];
+    const one = { ...sample, group: 'attention', case: 'T=128' };
+    const lonely = measured([timing('onnxruntime', 0.5)], { one });
+    const [group] = summarize([measured(peers, { one }), lonely]);
+    expect(group?.ratio).toBeCloseTo(0.9 / 0.4); // the row without PyTorch says nothing about it
+    expect(group?.best).toBeCloseTo(0.5 / 0.4);
+    expect(table([measured(peers, { one })])).toMatch(/median 2\.25.*aim 2\.00 over PyTorch, 70 %.*reached/);
+  });
+
+  it('list the rows that are below an aim of their own', () => {
+    const slow = measured([timing('fast', 0.3)]); // 256: ratio 0.75, share 84 %
+    const fine = measured([timing('fast', 0.5)], { ours: timing('chainrule', 0.35) });
+    const [only, ...none] = shortfalls([slow, fine, measured([timing('fast', 0.1)], { one: { ...sample, group: 'random' } })]);
+    expect(none).toEqual([]);
+    expect(only?.aim).toEqual({ ratio: 1, share: 0.92 });
+    expect(only?.atLimit).toBeCloseTo(0.3 / ((2 * 256 ** 3) / 100e6));
+    expect(table([slow, fine])).toMatch(/gemm-square\/256 .*0\.750, aim 1\.00, 0\.894 at the limit; 84 % of the limit, aim 92 %$/);
+    expect(markdown([slow], 'a machine')).toContain('| gemm-square | 256 | 1 | 0.750 | 1.00 | 0.894 | 84 % | 92 % |\n');
+    expect(markdown([fine], 'a machine')).not.toContain('below an aim');
   });
 });
 
@@ -189,7 +231,7 @@ describe('the page', () => {
   it('names every group and row, escapes names, and loads nothing', () => {
     const wild = measured([timing('a <b> & "c"', 0.5)], { one: { ...sample, group: 'conv', case: '1->2' } });
     const html = page([measured([timing('fast', 0.6)]), wild], 'a machine & more');
-    for (const { group, title } of targets.filter((each) => ['conv', 'gemm-square'].includes(each.group))) {
+    for (const { group, title } of aims.filter((each) => ['conv', 'gemm-square'].includes(each.group))) {
       expect(html).toContain(`<figure id="${group}">`);
       expect(html).toContain(title);
     }
