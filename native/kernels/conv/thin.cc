@@ -2,30 +2,29 @@
 
 #include "kernels/linalg/gemm/micro.h"
 #include "simd/lanes.h"
-#include "simd/shuffle.h"
+#include "simd/masked.h"
 
 namespace chainrule::CR_ISA {
 
-/// The first n lanes from p, zeros behind; n may be anything.
-template <class T>
-CR_INLINE Vec<T> load_inside(const T* p, int64_t n) {
-  return n >= kLanes<T> ? load(p) : n > 0 ? load_partial(p, n) : Vec<T>{};
+/// The lanes of a strip of columns, from `col` on, that are inside the image for each tap: K / 2 + d is d columns to the right.
+template <int K, class T>
+struct Inside {
+  LaneRun<T> taps[K];
+};
+template <int K, class T>
+CR_INLINE Inside<K, T> strip_inside(int64_t col, int64_t width) {
+  Inside<K, T> in;
+  CR_UNROLL for (int b = 0; b < K; ++b) {
+    const int64_t at = col + b - K / 2;
+    in.taps[b] = lane_run<T>(-at, width - at);
+  }
+  return in;
 }
 
-/// A vector of columns from `col` on, of an image `width` wide.
-struct Columns {
-  int64_t col, left;  // columns left to the image's end
-};
-
-/// taps[K / 2 + d] = the row's columns, d to the right; p is where the strip begins.
+/// taps[b] = the row's columns moved by tap b, zeros outside; p is where the strip begins.
 template <int K, class T>
-CR_INLINE void load_taps(const T* p, Columns c, Vec<T>* taps) {
-  constexpr int half = K / 2;
-  taps[half] = load_inside(p, c.left);
-  CR_UNROLL for (int d = 1; d <= half; ++d) {
-    taps[half - d] = c.col == 0 ? shift_in(Vec<T>{}, taps[half - d + 1]) : load_inside(p - d, c.left + d);
-    taps[half + d] = load_inside(p + d, c.left - d);
-  }
+CR_INLINE void load_taps(const T* p, const Inside<K, T>& in, Vec<T>* taps) {
+  CR_UNROLL for (int b = 0; b < K; ++b) taps[b] = load_run(p + (b - K / 2), in.taps[b]);
 }
 
 /// One vector of columns of one plane.
@@ -33,20 +32,21 @@ template <class T>
 struct Strip {
   const T* from;
   T* to;
-  Columns columns;
+  int64_t col;
 };
 
 /// Where a strip's results come from and go to.
 template <class T>
 struct StripJob {
-  int64_t height, from_row, to_row;
+  int64_t height, width, from_row, to_row;
   int64_t first, past;  // rows of the result
   const T* weight;      // K x K
   bool add;             // to what is there
   const T* bias;        // added at the end; or nullptr
 };
 
-/// Strips side by side, to hide the latency of fma: each result is one chain in the order of the taps.
+/// Strips side by side, to hide the latency of fma: each result is one chain in the order of the taps. No branch but for rows: they took
+/// as long as half of the arithmetic.
 template <int K, int Strips, class T>
 [[gnu::noinline]] void convolve_strips(const StripJob<T>& job, const Strip<T>* strips) {
   using V = Vec<T>;
@@ -57,35 +57,28 @@ template <int K, int Strips, class T>
   const V bias = job.bias == nullptr ? V{} : splat<V>(*job.bias);
   const T* from[Strips];
   T* to[Strips];
-  Columns columns[Strips];
+  Inside<K, T> inside[Strips];
   V sum[Strips][K] = {};  // results of rows r - half .. r + half
   CR_UNROLL for (int s = 0; s < Strips; ++s) {
     from[s] = strips[s].from;
     to[s] = strips[s].to;
-    columns[s] = strips[s].columns;
+    inside[s] = strip_inside<K, T>(strips[s].col, job.width);
   }
-  const auto begin = [&](int s, int64_t row)
-                         CR_INLINE_LAMBDA { return job.add && row < job.past ? load_inside(to[s] + row * to_row, columns[s].left) : V{}; };
-  const auto end = [&](int s, int64_t row) CR_INLINE_LAMBDA {
-    const V v = job.bias == nullptr ? sum[s][0] : sum[s][0] + bias;
-    T* p = to[s] + row * to_row;
-    if (columns[s].left >= kLanes<T>) {
-      store(p, v);
-    } else {
-      store_partial(p, v, columns[s].left);
-    }
-  };
   for (int64_t r = job.first - half; r < job.past + half; ++r) {
     CR_UNROLL for (int s = 0; s < Strips; ++s) {
-      sum[s][K - 1] = begin(s, r + half);
+      const bool more = job.add && r + half < job.past;
+      sum[s][K - 1] = more ? load_run<T>(to[s] + (r + half) * to_row, inside[s].taps[half]) : V{};
       if (r >= 0 && r < job.height) {
         V taps[K];
-        load_taps<K>(from[s] + r * from_row, columns[s], taps);
+        load_taps<K>(from[s] + r * from_row, inside[s], taps);
         CR_UNROLL for (int b = 0; b < K; ++b) {
           CR_UNROLL for (int i = 0; i < K; ++i) sum[s][i] = fma(weight[(K - 1 - i) * K + b], taps[b], sum[s][i]);
         }
       }
-      if (r - half >= job.first) end(s, r - half);
+      if (r - half >= job.first) {
+        const V v = job.bias == nullptr ? sum[s][0] : sum[s][0] + bias;
+        store_run(to[s] + (r - half) * to_row, v, inside[s].taps[half]);
+      }
       CR_UNROLL for (int i = 0; i + 1 < K; ++i) sum[s][i] = sum[s][i + 1];
     }
   }
@@ -109,7 +102,7 @@ CR_INLINE void thin_product_of(Context& ctx, const ThinProduct<T>& p) {
       const T* w = p.weight + group * p.group + channel % p.results * p.result + j * p.source;
       for (int i = 0; i < K * K; ++i) weight[i] = w[i / K * p.row + i % K * p.col];
       const T* bias = p.bias != nullptr && j + 1 == p.sources ? p.bias + channel * p.bias_stride : nullptr;
-      StripJob<T> job{p.height, p.from.row, p.to.row, 0, 0, weight, j > 0, bias};
+      StripJob<T> job{p.height, p.width, p.from.row, p.to.row, 0, 0, weight, j > 0, bias};
       for (; job.first < p.height; job.first = job.past) {
         job.past = min_of(p.height, job.first + rows);
         for (int64_t i = 0; i < count; i += 2) {
@@ -117,8 +110,7 @@ CR_INLINE void thin_product_of(Context& ctx, const ThinProduct<T>& p) {
           for (int64_t n = i; n < min_of(i + 2, count); ++n) {
             const int64_t image = first + n / across, col = n % across * lanes;
             strips[n - i] = {p.from.data + image * p.from.image + (group * p.sources + j) * p.from.channel + col,
-                             p.to.data + image * p.to.image + channel * p.to.channel + col,
-                             {col, p.width - col}};
+                             p.to.data + image * p.to.image + channel * p.to.channel + col, col};
           }
           if (i + 2 <= count) {
             convolve_strips<K, 2>(job, strips);
@@ -141,28 +133,43 @@ void thin_product(Context& ctx, int64_t k, const ThinProduct<double>& p) {
 inline constexpr int kThinLanes = 16;  // virtual lanes of a sum over pixels: column j belongs to lane j % 16
 inline constexpr int64_t kThinUnits = 16;
 
-/// sums[a K + b] += products of y's gradient g with x moved by tap (a, b): a strip of columns, lane by lane, down rows first..past-1 of x.
+/// Rows first..past-1 of x, and all of g.
+template <class T>
+struct PlanePair {
+  const T *x, *g;
+  int64_t x_row, g_row, height, width, first, past;
+};
+
+/// sums[a K + b] += products of y's gradient g with x moved by tap (a, b), lane by lane: strips of columns, each down the rows.
 /// The same rows of g `ahead` further on are asked for.
 template <int K, class T>
-[[gnu::noinline]] void correlate_strip(const T* x, int64_t x_row, const T* g, int64_t g_row, int64_t height, int64_t first, int64_t past,
-                                       Columns c, int64_t ahead, T* sums) {
+[[gnu::noinline]] void correlate_rows(const PlanePair<T>& p, int64_t ahead, T* sums) {
   using V = Vec<T>;
   constexpr int half = K / 2;
-  V sum[K * K], line[K];  // rows r - half .. r + half of g
-  CR_UNROLL for (int i = 0; i < K * K; ++i) sum[i] = load(sums + i * kThinLanes);
-  const auto line_of = [&](int64_t row) CR_INLINE_LAMBDA { return row >= 0 && row < height ? load_inside(g + row * g_row, c.left) : V{}; };
-  CR_UNROLL for (int i = 0; i + 1 < K; ++i) line[i] = line_of(first - half + i);
-  for (int64_t r = first; r < past; ++r) {
-    V taps[K];
-    __builtin_prefetch(g + r * g_row + ahead);
-    load_taps<K>(x + r * x_row, c, taps);
-    line[K - 1] = line_of(r + half);
-    CR_UNROLL for (int a = 0; a < K; ++a) {
-      CR_UNROLL for (int b = 0; b < K; ++b) sum[a * K + b] = fma(taps[b], line[K - 1 - a], sum[a * K + b]);
+  for (int64_t part = 0; part < kThinLanes; part += kLanes<T>) {
+    V sum[K * K];
+    CR_UNROLL for (int i = 0; i < K * K; ++i) sum[i] = load(sums + i * kThinLanes + part);
+    for (int64_t col = part; col < p.width; col += kThinLanes) {
+      const Inside<K, T> inside = strip_inside<K, T>(col, p.width);
+      const T *x = p.x + p.first * p.x_row + col, *g = p.g + p.first * p.g_row + col;
+      const auto line_of = [&](int64_t row) CR_INLINE_LAMBDA {
+        return row >= 0 && row < p.height ? load_run<T>(g + (row - p.first) * p.g_row, inside.taps[half]) : V{};
+      };
+      V line[K];  // rows r - half .. r + half of g
+      CR_UNROLL for (int i = 0; i + 1 < K; ++i) line[i] = line_of(p.first - half + i);
+      for (int64_t r = p.first; r < p.past; ++r) {
+        V taps[K];
+        __builtin_prefetch(g + (r - p.first) * p.g_row + ahead);
+        load_taps<K>(x + (r - p.first) * p.x_row, inside, taps);
+        line[K - 1] = line_of(r + half);
+        CR_UNROLL for (int a = 0; a < K; ++a) {
+          CR_UNROLL for (int b = 0; b < K; ++b) sum[a * K + b] = fma(taps[b], line[K - 1 - a], sum[a * K + b]);
+        }
+        CR_UNROLL for (int i = 0; i + 1 < K; ++i) line[i] = line[i + 1];
+      }
     }
-    CR_UNROLL for (int i = 0; i + 1 < K; ++i) line[i] = line[i + 1];
+    CR_UNROLL for (int i = 0; i < K * K; ++i) store(sums + i * kThinLanes + part, sum[i]);
   }
-  CR_UNROLL for (int i = 0; i < K * K; ++i) store(sums + i * kThinLanes, sum[i]);
 }
 
 /// to[K K] = the sums of one pair of channels over images first..past-1. Each image is summed for itself, then added.
@@ -173,12 +180,10 @@ CR_INLINE void correlate_planes(const ThinGradient<T>& p, const T* x, const T* g
   T total[K * K * kThinLanes] = {};
   for (int64_t image = first; image < past; ++image) {
     T sums[K * K * kThinLanes] = {};
-    for (int64_t row = 0; row < p.height; row += rows) {
-      for (int64_t col = 0; col < p.width; col += kLanes<T>) {
-        const T *from = x + image * p.from.image + col, *by = g + image * p.to.image + col;
-        correlate_strip<K>(from, p.from.row, by, p.to.row, p.height, row, min_of(p.height, row + rows), Columns{col, p.width - col}, ahead,
-                           sums + col % kThinLanes);
-      }
+    PlanePair<T> pair{x + image * p.from.image, g + image * p.to.image, p.from.row, p.to.row, p.height, p.width, 0, 0};
+    for (; pair.first < p.height; pair.first = pair.past) {
+      pair.past = min_of(p.height, pair.first + rows);
+      correlate_rows<K>(pair, ahead, sums);
     }
     for (int i = 0; i < K * K * kThinLanes; i += kLanes<T>) store(total + i, load(total + i) + load(sums + i));
   }
