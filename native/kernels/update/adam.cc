@@ -7,7 +7,7 @@ namespace chainrule::CR_ISA {
 /// beta2^t. Weight decay is added to g, or (decoupled) shrinks p first. Slots: p, m, v and, for AMSGrad, the largest v so far.
 template <class T, int Slots>
 struct AdamStep {
-  T beta1, rest1, beta2, rest2, eps, decay, shrink, step_size, root_correction, sign;
+  T beta1, rest1, beta2, rest2, eps, decay, shrink, step_size, root_scale, sign;
   void operator()(Vec<T> g, Vec<T> (&s)[Slots]) const {
     using V = Vec<T>;
     s[0] = s[0] * splat<V>(shrink);
@@ -15,8 +15,8 @@ struct AdamStep {
     s[1] = fma(splat<V>(beta1), s[1], splat<V>(rest1) * d);
     s[2] = fma(splat<V>(beta2), s[2], splat<V>(rest2) * d * d);
     if constexpr (Slots == 4) s[3] = max(s[3], s[2]);
-    const V root = sqrt(s[Slots - 1]) / splat<V>(root_correction) + splat<V>(eps);
-    s[0] = s[0] - splat<V>(step_size) * (s[1] / root);
+    const V root = fma(sqrt(s[Slots - 1]), splat<V>(root_scale), splat<V>(eps));
+    s[0] = fma(splat<V>(-step_size), s[1] / root, s[0]);
   }
 };
 
@@ -33,7 +33,7 @@ void run_adam(Context& ctx, const Args& args) {
   step.decay = decoupled ? T(0) : static_cast<T>(decay);
   step.shrink = decoupled ? static_cast<T>(1 - lr * decay) : T(1);
   step.step_size = static_cast<T>(lr / p[6]);
-  step.root_correction = static_cast<T>(__builtin_sqrt(p[7]));
+  step.root_scale = static_cast<T>(1 / __builtin_sqrt(p[7]));  // a division less: they and roots are what bounds a step in the caches
   step.sign = p[8] != 0 ? T(-1) : T(1);
   step_group<T, Slots>(ctx, args, step);
 }
