@@ -82,16 +82,22 @@ CR_INLINE V rotate_lanes(V v) {
   }
 }
 
-/// Lane i joined with lane i + 8, then + 4, + 2, + 1.
+/// Sixteen lanes in one vector: lane i joined with lane i + 8, and so on until they fit.
 template <class Op, class A>
-CR_INLINE A fold_lanes(Lanes<A> all) {
-  constexpr int lanes = kLanes<A>;
+CR_INLINE Vec<A> fold_parts(Lanes<A> all) {
 #pragma GCC unroll 4
   for (int half = Lanes<A>::kParts / 2; half > 0; half /= 2) {
 #pragma GCC unroll 4
     for (int k = 0; k < half; ++k) all.part[k] = Op::join(all.part[k], all.part[k + half]);
   }
-  Vec<A> v = all.part[0];
+  return all.part[0];
+}
+
+/// Lane i joined with lane i + 8, then + 4, + 2, + 1.
+template <class Op, class A>
+CR_INLINE A fold_lanes(const Lanes<A>& all) {
+  constexpr int lanes = kLanes<A>;
+  Vec<A> v = fold_parts<Op, A>(all);
   if constexpr (lanes > 8) v = Op::join(v, rotate_lanes<8>(v));
   if constexpr (lanes > 4) v = Op::join(v, rotate_lanes<4>(v));
   if constexpr (lanes > 2) v = Op::join(v, rotate_lanes<2>(v));

@@ -74,4 +74,32 @@ CR_INLINE V fold_row_lanes(const V* v, int64_t n) {
   return level[0];
 }
 
+/// Lanes of 16 bytes, which every shuffle of x86 keeps apart or moves as a whole.
+template <class V>
+inline constexpr int kQuarter = 16 / static_cast<int>(sizeof(Scalar<V>));
+
+/// Every other block of Step lanes (the first or, High = 1, the second of two), a's before b's. Of blocks shorter than 16 bytes, those of
+/// the same 16 bytes stay together.
+template <int High, int Step, class V, int... I>
+CR_INLINE V every_other_block(V a, V b, std::integer_sequence<int, I...>) {
+  constexpr int lanes = static_cast<int>(sizeof...(I)), unit = Step < kQuarter<V> ? kQuarter<V> : lanes, half = unit / 2;
+  return __builtin_shufflevector(a, b,
+                                 (I / unit * unit + (I % half / Step * 2 + High) * Step + I % Step + (I % unit < half ? 0 : lanes))...);
+}
+
+/// Lane r of the result is row(r) folded as fold_lanes folds a vector: one operation joins lanes of two rows, the next of four, and so on.
+/// Of the rows, those take part that lie some steps from `First`.
+template <class Op, class V, int Step = 1, int First = 0, class Row>
+CR_INLINE V fold_vectors(Row row) {
+  constexpr int lanes = kLanes<Scalar<V>>, quarter = kQuarter<V>;
+  if constexpr (Step == lanes) {
+    return row(First);
+  } else {
+    constexpr int other = First + (Step < quarter ? quarter / 2 / Step : quarter * (lanes / 2) / Step);
+    const V a = fold_vectors<Op, V, 2 * Step, First>(row), b = fold_vectors<Op, V, 2 * Step, other>(row);
+    constexpr auto all = std::make_integer_sequence<int, lanes>{};
+    return Op::join(every_other_block<0, Step>(a, b, all), every_other_block<1, Step>(a, b, all));
+  }
+}
+
 }  // namespace chainrule::CR_ISA

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { argmax, argmin, fromArray, max, sum, type Tensor } from '../../src/index.js';
+import { argmax, argmin, cat, fromArray, max, mean, prod, sum, variance, type Tensor } from '../../src/index.js';
 import { random } from '../helpers/random.js';
 
 /** Small whole numbers: sums are exact, and equal elements are many. */
@@ -51,6 +51,25 @@ describe('reductions along a middle axis, for sizes around the thresholds', () =
       expect([...(await argmin(layout, { axis: 1 }).data())].map(Number)).toEqual(each.map((line, i) => line.indexOf(lowest[i] ?? NaN)));
     }
   });
+
+  it.each([1, 2, 5, 8, 9, 10, 15, 16, 17, 24, 64, 100])(
+    'has the same bits for rows of %i among others, alone and from other layouts',
+    async (n) => {
+      const draw = random(`rows of ${n}`);
+      const x = fromArray(
+        Float32Array.from({ length: 37 * n }, () => 2 * draw.next() - 1),
+        [37, n],
+      );
+      for (const reduce of [sum, max, mean, prod, variance]) {
+        const together = [...(await reduce(x, { axis: 1 }).data())];
+        const alone = await Promise.all(together.map((_, r) => reduce(x.slice([[r, r + 1]]), { axis: 1 }).data()));
+        expect(alone.map(([value]) => value)).toEqual(together);
+        expect([...(await reduce(x.permute([1, 0]).contiguous().permute([1, 0]), { axis: 1 }).data())]).toEqual(together);
+        const spaced = cat([x, x], 1).slice([null, [0, n]]);
+        expect([...(await reduce(spaced, { axis: 1 }).data())]).toEqual(together);
+      }
+    },
+  );
 
   it.each([
     [9000, 1],

@@ -81,6 +81,22 @@ CR_INLINE void store_result(const Reduction& plan, const Lanes<A>& lanes, A c, Y
   *y = static_cast<Y>(Op::finish(value, splat<Vec<A>>(static_cast<A>(plan.divisor)), splat<Vec<A>>(c))[0]);
 }
 
+/// Lane r is x[r * step], for r < n; zeros after.
+template <class A>
+CR_INLINE Vec<A> load_lanes(const A* x, int64_t n, int64_t step) {
+  if (step == 1) return load_some(x, n);
+  Vec<A> v = {};
+  for (int64_t r = 0; r < n; ++r) v[r] = x[r * step];
+  return v;
+}
+template <class V, class Y>
+CR_INLINE void store_lanes(V v, int64_t n, Y* y, int64_t step) {
+  if constexpr (kDTypeOf<Y> == kDTypeOf<Scalar<V>>) {
+    if (step == 1) return store_some(y, v, n);
+  }
+  for (int64_t r = 0; r < n; ++r) y[r * step] = static_cast<Y>(v[r]);
+}
+
 /// Results begin..end-1 of short rows, evenly spaced ones side by side in the lanes of vectors.
 template <class Op, class A>
 void reduce_short_rows(const Reduction& plan, const A* x, const A* c, A* y, int64_t begin, int64_t end) {
@@ -94,16 +110,62 @@ void reduce_short_rows(const Reduction& plan, const A* x, const A* c, A* y, int6
     const int64_t group = left < wanted ? left : wanted;
     const Position at = position_at(kept, kept.rank, i);
     load_row_lanes(x + at.x, {kept.x[last], plan.reduced.x[0]}, group, n, v);
-    V constants = {};
-    for (int64_t r = 0; c != nullptr && r < group; ++r) constants[r] = c[at.c + r * kept.c[last]];
+    const V constants = c == nullptr ? V{} : load_lanes(c + at.c, group, kept.c[last]);
     for (int64_t j = 0; j < n; ++j) v[j] = Op::map(v[j], constants);
     const V result = Op::finish(fold_row_lanes<Op>(v, n), splat<V>(static_cast<A>(plan.divisor)), constants);
-    if (kept.y[last] == 1) {
-      store_some(y + at.y, result, group);
-    } else {
-      for (int64_t r = 0; r < group; ++r) y[at.y + r * kept.y[last]] = result[r];
-    }
+    store_lanes(result, group, y + at.y, kept.y[last]);
     i += group;
+  }
+}
+
+/// A row of at most sixteen elements in one vector, as reduce_lanes and fold_parts make it of longer ones but for the sign of a zero.
+template <class Op, class A, class T>
+CR_INLINE Vec<A> short_row(const T* x, int64_t n, Vec<A> constant) {
+  Lanes<A> all = identity_lanes<Op, A>();
+#pragma GCC unroll 8
+  for (int k = 0; k < Lanes<A>::kParts; ++k) {
+    const int64_t left = n - k * kLanes<A>;
+    if (left <= 0) break;
+    const Vec<A> value = Op::map(load_some_as<A>(x + k * kLanes<A>, left < kLanes<A> ? left : kLanes<A>), constant);
+    all.part[k] = select<Vec<A>>(lanes_below<Vec<A>>(left), value, Op::template identity<Vec<A>>());
+  }
+  return fold_parts<Op, A>(all);
+}
+
+/// Results begin..end-1 of rows that are contiguous and one block each: a vector for each row, and the lanes of as many rows as a vector
+/// has are folded together.
+template <class Op, class A, class T, class Y>
+void reduce_whole_rows(const Reduction& plan, const T* x, const A* c, Y* y, int64_t begin, int64_t end) {
+  using V = Vec<A>;
+  constexpr int64_t lanes = kLanes<A>;
+  const AxisGroup& kept = plan.kept;
+  const int32_t last = kept.rank - 1;
+  const int64_t n = plan.count, next = kept.x[last];
+  Position at = position_at(kept, last, begin / kept.shape[last]);
+  for (int64_t i = begin, inside = begin % kept.shape[last]; i < end;) {
+    const int64_t left = kept.shape[last] - inside, wanted = end - i < lanes ? end - i : lanes, group = left < wanted ? left : wanted;
+    const T* from = x + at.x + inside * next;
+    const V constants = c == nullptr ? V{} : load_lanes(c + at.c + inside * kept.c[last], group, kept.c[last]);
+    V result;
+    if (group == lanes && n <= kShortRow) {
+      result = fold_vectors<Op, V>([&](int r) CR_INLINE_LAMBDA { return short_row<Op, A>(from + r * next, n, splat<V>(constants[r])); });
+    } else {
+      V rows[lanes];
+      for (int64_t r = group; r < lanes; ++r) rows[r] = V{};
+      for (int64_t r = 0; r < group; ++r) {
+        const V constant = splat<V>(constants[r]);
+        const auto map = [constant](V v) CR_INLINE_LAMBDA { return Op::map(v, constant); };
+        rows[r] = fold_parts<Op, A>(reduce_lanes<Op, A>(from + r * next, n, map));
+      }
+      result = fold_vectors<Op, V>([&](int r) CR_INLINE_LAMBDA { return rows[r]; });
+    }
+    result = Op::finish(Op::join(Op::template identity<V>(), result), splat<V>(static_cast<A>(plan.divisor)), constants);
+    store_lanes(result, group, y + at.y + inside * kept.y[last], kept.y[last]);
+    i += group;
+    inside += group;
+    if (inside < kept.shape[last]) continue;
+    inside = 0;
+    advance(kept, last, at);
   }
 }
 
@@ -113,22 +175,22 @@ CR_INLINE void reduce_rows(Context& ctx, const Reduction& plan, const T* x, cons
   const AxisGroup& kept = plan.kept;
   const int64_t segment = segment_blocks(cut.blocks, plan.count / (cut.blocks > 0 ? cut.blocks : 1), plan.outputs);
   if (segment == cut.blocks) {
-    const int64_t grain = plan.count >= kReduceGrain ? 1 : kReduceGrain / (plan.count + 16);
+    const int64_t grain = plan.count >= kReduceGrain ? 1 : (kReduceGrain / (plan.count + 16) + 15) / 16 * 16;
+    if (cut.in_place && cut.blocks == 1) {
+      return parallel_range(ctx, plan.outputs, grain,
+                            [&](int64_t begin, int64_t end) { reduce_whole_rows<Op, A>(plan, x, c, y, begin, end); });
+    }
     if constexpr (kIsFloat<Vec<A>> && sizeof(T) == sizeof(A)) {
       if (plan.count > 0 && plan.count <= kShortRow && plan.reduced.rank == 1) {
         return parallel_range(ctx, plan.outputs, grain,
                               [&](int64_t begin, int64_t end) { reduce_short_rows<Op, A>(plan, x, c, y, begin, end); });
       }
     }
-    const bool single = cut.in_place && cut.blocks == 1;  // no tree to set up
     parallel_range(ctx, plan.outputs, grain, [&](int64_t begin, int64_t end) {
       Position at = position_at(kept, kept.rank, begin);
       for (int64_t i = begin; i < end; ++i, advance(kept, kept.rank, at)) {
         const A constant = c == nullptr ? A{} : c[at.c];
-        const auto map = [constant](Vec<A> v) CR_INLINE_LAMBDA { return Op::map(v, splat<Vec<A>>(constant)); };
-        const Lanes<A> lanes =
-            single ? reduce_lanes<Op, A>(x + at.x, plan.count, map) : reduce_blocks<Op, A>(plan, cut, x + at.x, constant, 0, cut.blocks);
-        store_result<Op, A>(plan, lanes, constant, y + at.y);
+        store_result<Op, A>(plan, reduce_blocks<Op, A>(plan, cut, x + at.x, constant, 0, cut.blocks), constant, y + at.y);
       }
     });
     return;
