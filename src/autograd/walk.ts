@@ -3,7 +3,7 @@ import { formatShape, sameShape } from '../core/shape.js';
 import { add } from '../ops/elementwise/add.js';
 import { sourceOf, unpack } from '../ops/op.js';
 import { sumTo } from '../ops/reduce/sum-to.js';
-import { scope } from '../runtime/scope.js';
+import { isNewest, scope } from '../runtime/scope.js';
 import { drop } from '../runtime/storage.js';
 import { withRecording } from '../tensor/mode.js';
 import type { Node } from '../tensor/node.js';
@@ -35,7 +35,8 @@ class Cotangents {
   declare private readonly waiting: ((Tensor | null)[] | null)[];
 
   constructor(places: number) {
-    this.waiting = new Array<(Tensor | null)[] | null>(places).fill(null);
+    this.waiting = new Array<(Tensor | null)[] | null>(places);
+    for (let i = 0; i < places; i++) this.waiting[i] = null; // fill() would be a call out of compiled code
   }
 
   /** What has come for each output of a source; null when nothing has. */
@@ -79,7 +80,7 @@ export function walk(
     const cotangents = new Cotangents(count);
     for (let i = 0; i < outputs.length; i++) {
       const place = places[i] as number;
-      if (place >= 0) cotangents.give(place, (outputs[i] as Tensor).nodeIndex, shareGradient(seeds[i] as Tensor));
+      if (place >= 0) cotangents.give(place, (outputs[i] as Tensor).nodeIndex, ownGradient(seeds[i] as Tensor));
     }
     for (const step of steps) {
       const g = cotangents.at(step.place);
@@ -208,9 +209,13 @@ function visit({ node, routes }: Step, g: (Tensor | null)[], cotangents: Cotange
     const found = new Array<Tensor | null>(routes.length);
     for (let i = 0; i < routes.length; i++) {
       const thunk = thunks[i] ?? null;
+      if (thunk === null || (routes[i] as number) < 0) {
+        found[i] = null;
+        continue;
+      }
       const { shape } = node.specs[i] as { shape: readonly number[] };
-      found[i] =
-        thunk === null || (routes[i] as number) < 0 ? null : shareGradient(sumTo(checkedGradient(rule.name, thunk(), shape), shape));
+      const result = sumTo(checkedGradient(rule.name, thunk(), shape), shape);
+      found[i] = found.includes(result) ? shareGradient(result) : ownGradient(result);
     }
     return found;
   }, `the gradient of ${rule.name}`);
@@ -229,6 +234,11 @@ function checkedGradient(op: string, g: Tensor, shape: readonly number[]): Tenso
     throw new ShapeError(op, `its gradient rule returned ${formatShape(g.shape)} for an input of shape ${formatShape(shape)}`);
   }
   return g;
+}
+
+/** g itself where nobody else can hold it: its scope made it last. Else a handle of its own. */
+function ownGradient(g: Tensor): Tensor {
+  return isNewest(g) ? g : shareGradient(g);
 }
 
 /** A handle of its own on g, so that one tensor can be passed to several parents and be disposed by each. */

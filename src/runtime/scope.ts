@@ -30,6 +30,11 @@ export function own(handle: Handle): void {
   current.newest = handle;
 }
 
+/** Whether the current scope owns the handle and has come to own none since. */
+export function isNewest(handle: Handle): boolean {
+  return current !== undefined && current.newest === handle && !handle.kept;
+}
+
 /** Releases a handle now; `by` is named when it is used afterwards. Releasing twice is fine. */
 export function releaseHandle(handle: Handle, by: string): void {
   if (handle.releasedBy !== '') return;
