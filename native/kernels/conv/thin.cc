@@ -40,9 +40,10 @@ template <class T>
 struct StripJob {
   int64_t height, width, from_row, to_row;
   int64_t first, past;  // rows of the result
-  const T* weight;      // K x K
-  bool add;             // to what is there
-  const T* bias;        // added at the end; or nullptr
+  const T* weight;      // tap (a, b) at a weight_row + b weight_col
+  int64_t weight_row, weight_col;
+  bool add;       // to what is there
+  const T* bias;  // added at the end; or nullptr
 };
 
 /// Strips side by side, to hide the latency of fma: each result is one chain in the order of the taps. No branch but for rows: they took
@@ -53,7 +54,7 @@ template <int K, int Strips, class T>
   constexpr int half = K / 2;
   const int64_t from_row = job.from_row, to_row = job.to_row;
   V weight[K * K];
-  CR_UNROLL for (int i = 0; i < K * K; ++i) weight[i] = splat<V>(job.weight[i]);
+  CR_UNROLL for (int i = 0; i < K * K; ++i) weight[i] = splat<V>(job.weight[i / K * job.weight_row + i % K * job.weight_col]);
   const V bias = job.bias == nullptr ? V{} : splat<V>(*job.bias);
   const T* from[Strips];
   T* to[Strips];
@@ -86,39 +87,42 @@ template <int K, int Strips, class T>
 
 /// Rows that are worked on together: few enough for all their columns to stay in cache.
 CR_INLINE int64_t thin_rows(int64_t height, int64_t width) { return min_of(height, max_of(16, 4096 / width)); }
-/// Images in a unit of work.
-CR_INLINE int64_t thin_images(int64_t images, int64_t work) { return min_of(images, max_of(1, kUnitWork / max_of(1, work))); }
-
+/// One channel of the result in images first..first+images-1.
 template <int K, class T>
-CR_INLINE void thin_product_of(Context& ctx, const ThinProduct<T>& p) {
-  constexpr int64_t lanes = kLanes<T>;
-  const int64_t each = thin_images(p.images, p.height * p.width * K * K * p.sources), parts = ceil_div(p.images, each);
-  const int64_t across = ceil_div(p.width, lanes), rows = thin_rows(p.height, p.width);
-  parallel_units(ctx, p.groups * p.results * parts, [&](int64_t unit, int) {
-    const int64_t channel = unit / parts, group = channel / p.results, first = unit % parts * each;
-    const int64_t count = min_of(each, p.images - first) * across;
-    T weight[K * K];
-    for (int64_t j = 0; j < p.sources; ++j) {
-      const T* w = p.weight + group * p.group + channel % p.results * p.result + j * p.source;
-      for (int i = 0; i < K * K; ++i) weight[i] = w[i / K * p.row + i % K * p.col];
-      const T* bias = p.bias != nullptr && j + 1 == p.sources ? p.bias + channel * p.bias_stride : nullptr;
-      StripJob<T> job{p.height, p.width, p.from.row, p.to.row, 0, 0, weight, j > 0, bias};
-      for (; job.first < p.height; job.first = job.past) {
-        job.past = min_of(p.height, job.first + rows);
-        for (int64_t i = 0; i < count; i += 2) {
-          Strip<T> strips[2];
-          for (int64_t n = i; n < min_of(i + 2, count); ++n) {
-            const int64_t image = first + n / across, col = n % across * lanes;
-            strips[n - i] = {p.from.data + image * p.from.image + (group * p.sources + j) * p.from.channel + col,
-                             p.to.data + image * p.to.image + channel * p.to.channel + col, col};
-          }
-          if (i + 2 <= count) {
-            convolve_strips<K, 2>(job, strips);
-          } else {
-            convolve_strips<K, 1>(job, strips);
-          }
+CR_INLINE void convolve_channel(const ThinProduct<T>& p, int64_t channel, int64_t first, int64_t images) {
+  const int64_t rows = thin_rows(p.height, p.width), group = channel / p.results;
+  const T* weight = p.weight + group * p.group + (channel - group * p.results) * p.result;
+  for (int64_t j = 0; j < p.sources; ++j, weight += p.source) {
+    const T* from = p.from.data + first * p.from.image + (group * p.sources + j) * p.from.channel;
+    T* to = p.to.data + first * p.to.image + channel * p.to.channel;
+    const T* bias = p.bias != nullptr && j + 1 == p.sources ? p.bias + channel * p.bias_stride : nullptr;
+    StripJob<T> job{p.height, p.width, p.from.row, p.to.row, 0, 0, weight, p.row, p.col, j > 0, bias};
+    for (; job.first < p.height; job.first = job.past) {
+      job.past = min_of(p.height, job.first + rows);
+      Strip<T> strips[2];
+      int count = 0;
+      for (int64_t image = 0; image < images; ++image) {
+        for (int64_t col = 0; col < p.width; col += kLanes<T>) {
+          strips[count++] = {from + image * p.from.image + col, to + image * p.to.image + col, col};
+          if (count == 2) convolve_strips<K, 2>(job, strips);
+          count %= 2;
         }
       }
+      if (count == 1) convolve_strips<K, 1>(job, strips);
+    }
+  }
+}
+
+/// Planes are visited in the order of memory. An odd number of strips has a partner in the next image, which has the same weights.
+template <int K, class T>
+CR_INLINE void thin_product_of(Context& ctx, const ThinProduct<T>& p) {
+  const int64_t channels = p.groups * p.results, work = p.height * p.width * K * K * p.sources;
+  const int64_t together = ceil_div(p.width, kLanes<T>) % 2 == 0 ? 1 : min_of(2, p.images);
+  const int64_t all = ceil_div(p.images, together) * channels, each = max_of(1, kUnitWork / 8 / max_of(1, work * together));
+  parallel_units(ctx, ceil_div(all, each), [&](int64_t unit, int) {
+    for (int64_t i = unit * each; i < min_of(all, (unit + 1) * each); ++i) {
+      const int64_t first = i / channels * together;
+      convolve_channel<K>(p, i % channels, first, min_of(together, p.images - first));
     }
   });
 }
@@ -140,15 +144,16 @@ struct PlanePair {
   int64_t x_row, g_row, height, width, first, past;
 };
 
-/// sums[a K + b] += products of y's gradient g with x moved by tap (a, b), lane by lane: strips of columns, each down the rows.
-/// The same rows of g `ahead` further on are asked for.
+/// The products of y's gradient g with x moved by tap a K + b, lane by lane: strips of columns, each down the rows. Sums wait in `sums`
+/// between calls with rows of one image; the last one adds them to `total`. The same rows of the next planes, x_ahead and g_ahead further
+/// on, are asked for.
 template <int K, class T>
-[[gnu::noinline]] void correlate_rows(const PlanePair<T>& p, int64_t ahead, T* sums) {
+[[gnu::noinline]] void correlate_rows(const PlanePair<T>& p, int64_t x_ahead, int64_t g_ahead, T* sums, T* total) {
   using V = Vec<T>;
   constexpr int half = K / 2;
   for (int64_t part = 0; part < kThinLanes; part += kLanes<T>) {
     V sum[K * K];
-    CR_UNROLL for (int i = 0; i < K * K; ++i) sum[i] = load(sums + i * kThinLanes + part);
+    CR_UNROLL for (int i = 0; i < K * K; ++i) sum[i] = p.first == 0 ? V{} : load(sums + i * kThinLanes + part);
     for (int64_t col = part; col < p.width; col += kThinLanes) {
       const Inside<K, T> inside = strip_inside<K, T>(col, p.width);
       const T *x = p.x + p.first * p.x_row + col, *g = p.g + p.first * p.g_row + col;
@@ -159,7 +164,8 @@ template <int K, class T>
       CR_UNROLL for (int i = 0; i + 1 < K; ++i) line[i] = line_of(p.first - half + i);
       for (int64_t r = p.first; r < p.past; ++r) {
         V taps[K];
-        __builtin_prefetch(g + (r - p.first) * p.g_row + ahead);
+        __builtin_prefetch(x + (r - p.first) * p.x_row + x_ahead);
+        __builtin_prefetch(g + (r - p.first) * p.g_row + g_ahead);
         load_taps<K>(x + (r - p.first) * p.x_row, inside, taps);
         line[K - 1] = line_of(r + half);
         CR_UNROLL for (int a = 0; a < K; ++a) {
@@ -168,7 +174,14 @@ template <int K, class T>
         CR_UNROLL for (int i = 0; i + 1 < K; ++i) line[i] = line[i + 1];
       }
     }
-    CR_UNROLL for (int i = 0; i < K * K; ++i) store(sums + i * kThinLanes + part, sum[i]);
+    CR_UNROLL for (int i = 0; i < K * K; ++i) {
+      T* to = total + i * kThinLanes + part;
+      if (p.past < p.height) {
+        store(sums + i * kThinLanes + part, sum[i]);
+      } else {
+        store(to, load(to) + sum[i]);
+      }
+    }
   }
 }
 
@@ -176,23 +189,19 @@ template <int K, class T>
 template <int K, class T>
 CR_INLINE void correlate_planes(const ThinGradient<T>& p, const T* x, const T* g, int64_t first, int64_t past, T* to) {
   const int64_t rows = thin_rows(p.height, p.width);
-  const int64_t ahead = rows == p.height ? p.to.image : 0;  // the next plane, when it stays in cache until it is read
-  T total[K * K * kThinLanes] = {};
+  const bool whole = rows == p.height;  // the next planes stay in cache until they are read
+  T sums[K * K * kThinLanes], total[K * K * kThinLanes] = {};
   for (int64_t image = first; image < past; ++image) {
-    T sums[K * K * kThinLanes] = {};
     PlanePair<T> pair{x + image * p.from.image, g + image * p.to.image, p.from.row, p.to.row, p.height, p.width, 0, 0};
     for (; pair.first < p.height; pair.first = pair.past) {
       pair.past = min_of(p.height, pair.first + rows);
-      correlate_rows<K>(pair, ahead, sums);
+      correlate_rows<K>(pair, whole ? p.from.image : 0, whole ? p.to.image : 0, sums, total);
     }
-    for (int i = 0; i < K * K * kThinLanes; i += kLanes<T>) store(total + i, load(total + i) + load(sums + i));
   }
   for (int i = 0; i < K * K; ++i) {
-    T* lane = total + i * kThinLanes;
-    for (int width = kThinLanes / 2; width >= 1; width /= 2) {
-      for (int l = 0; l < width; ++l) lane[l] += lane[l + width];
-    }
-    to[i] = lane[0];
+    Lanes<T> lanes;
+    for (int k = 0; k < Lanes<T>::kParts; ++k) lanes.part[k] = load(total + i * kThinLanes + k * kLanes<T>);
+    to[i] = fold_lanes<JoinSum>(lanes);
   }
 }
 
