@@ -32,7 +32,7 @@ export function own(handle: Handle): void {
 
 /** Whether the current scope owns the handle and has come to own none since. */
 export function isNewest(handle: Handle): boolean {
-  return current !== undefined && current.newest === handle && !handle.kept;
+  return current?.newest === handle && !handle.kept;
 }
 
 /** Releases a handle now; `by` is named when it is used afterwards. Releasing twice is fine. */
