@@ -12,6 +12,24 @@ function firstDifference(got: ArrayLike<number | bigint>, want: (i: number) => n
   return -1;
 }
 
+describe('work that is cut', () => {
+  // Units of at most 32768 elements: 1, 2, 3 and 4, 5 and 8, 9 and 16 of them.
+  it.each([1, 2, 3])('covers each element once (%i threads)', (threads) => {
+    engine.setThreads(threads);
+    for (const n of [32768, 32769, 65536, 65537, 98304, 98305, 131073, 163841, 262145]) {
+      const x = ramp(n, 7919);
+      const row = ramp(5, 3);
+      scope(() => {
+        expect(firstDifference(neg(fromArray(x, [n])).dataSync(), (i) => -(x[i] ?? 0))).toBe(-1);
+        const inRows = fromArray(x, [n])
+          .narrow(0, 0, n - (n % 5))
+          .reshape([-1, 5]);
+        expect(firstDifference(add(inRows, fromArray(row, [5])).dataSync(), (i) => (x[i] ?? 0) + (row[i % 5] ?? 0))).toBe(-1);
+      });
+    }
+  });
+});
+
 describe('large results', () => {
   const x = ramp(rows * columns, 7919);
   const row = ramp(columns, 31);

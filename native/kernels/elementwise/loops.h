@@ -13,11 +13,18 @@ namespace chainrule::CR_ISA {
 inline constexpr int64_t kTile = 512;             // elements; a handful of f64 tiles fit L1
 inline constexpr int64_t kGrainElements = 32768;  // per unit of work: a few microseconds, well above the price of a fork
 
-/// As parallel_range, in ranges of about equal length (multiples of 64), at most `grain`: two threads finish together. For work whose
-/// results do not depend on where it is cut; the cut depends on n and grain alone all the same.
+/// Into how many parts work of n elements is cut, at most `grain` in each: as many for each of two, four or eight threads, so that they
+/// finish together.
+CR_INLINE int64_t even_units(int64_t n, int64_t grain) {
+  const int64_t units = (n + grain - 1) / grain, multiple = units > 4 ? 8 : units > 2 ? 4 : units > 1 ? 2 : 1;
+  return (units + multiple - 1) / multiple * multiple;
+}
+
+/// As parallel_range, in even_units of about equal length (multiples of 64). For work whose results do not depend on where it is cut; the
+/// cut depends on n and grain alone all the same.
 template <class Body>
 CR_INLINE void parallel_even(Context& ctx, int64_t n, int64_t grain, Body body) {
-  const int64_t units = (n + grain - 1) / grain;
+  const int64_t units = even_units(n, grain);
   if (units <= 1) return parallel_range(ctx, n, grain, body);
   parallel_range(ctx, n, ((n + units - 1) / units + 63) / 64 * 64, body);
 }

@@ -271,7 +271,7 @@ void map_operands(Context& ctx, const Args& args, const TensorView* const (&view
   }
   const bool streamed = is_streamable(map, elements);
   if (has_whole_rows(map) && map.shape[map.last] <= kWideTile / 4) {
-    const int64_t width = map.shape[map.last], units = (elements + kGrainElements - 1) / kGrainElements, rows = elements / width;
+    const int64_t width = map.shape[map.last], units = even_units(elements, kGrainElements), rows = elements / width;
     const bool numbered = has_numbered_rows(map);
     return parallel_range(ctx, rows, units > 0 ? (rows + units - 1) / units : 1, [&](int64_t begin, int64_t end) {
       if (numbered) return map_numbered(map, streamed, begin, end);
