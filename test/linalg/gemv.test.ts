@@ -36,7 +36,7 @@ function plain(w: Float64Array, x: Float64Array, n: number, k: number): number[]
   });
 }
 
-/** Around a register, the lanes of a sum, the rows read side by side, a unit of columns and a block of k. */
+/** Around a register, the lanes of a sum, the rows read side by side, a strip of columns, a block of k and one of 4096. */
 const sizes: readonly (readonly [n: number, k: number])[] = [
   ...[1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33].flatMap((n) =>
     [1, 2, 7, 8, 9, 15, 16, 17, 31, 127, 128, 129].map((k) => [n, k] as const),
@@ -47,6 +47,10 @@ const sizes: readonly (readonly [n: number, k: number])[] = [
   [5, 8193],
   [1023, 40],
   [1025, 129],
+  [64, 480],
+  [65, 481],
+  [3000, 490],
+  [2048, 870],
   [2047, 33],
   [2049, 270],
   [4100, 9],
@@ -68,28 +72,34 @@ test.each(['f32', 'f64'] as const)('a matrix times a vector in %s equals plain l
   }
 });
 
-test.each(['f32', 'f64', 'bf16'] as const)('a matrix times a vector in %s has the same bits in any layout', (dtype) => {
-  const draw = new Integers(7);
-  const fractions = (n: number): Float64Array => Float64Array.from({ length: n }, () => draw.next(-1000, 1000) / 700);
-  for (const [n, k] of [
-    [5, 37],
-    [40, 500],
-    [2100, 77],
-    [17, 4500],
-  ] as const) {
-    scope(() => {
-      const [w, x, bias] = [fractions(n * k), fromArray(fractions(k), [1, k], { dtype }), fromArray(new Float64Array(n), [n], { dtype })];
-      const first = arrayOf(matmul(x, transpose(fromArray(w, [n, k], { dtype }))));
-      for (const [name, lay] of Object.entries(layouts)) {
-        const matrix = lay(w, n, k, dtype);
-        expect(arrayOf(matmul(matrix, transpose(x))), name).toEqual(first);
-        expect(arrayOf(matmul(x, transpose(matrix))), name).toEqual(first);
-        expect(arrayOf(linear(x, matrix, bias)), name).toEqual(first);
-        expect(arrayOf(linear(matrix, x, slice(bias, [[0, 1]]))), name).toEqual(first);
-      }
-    });
-  }
-});
+test.each(['f32', 'f64', 'bf16'] as const)(
+  'a matrix times a vector in %s has two orders: along its rows, and that of any product',
+  (dtype) => {
+    const draw = new Integers(7);
+    const fractions = (n: number): Float64Array => Float64Array.from({ length: n }, () => draw.next(-1000, 1000) / 700);
+    for (const [n, k] of [
+      [5, 37],
+      [40, 500],
+      [2100, 77],
+      [17, 4500],
+    ] as const) {
+      scope(() => {
+        const [w, x, bias] = [fractions(n * k), fromArray(fractions(k), [1, k], { dtype }), fromArray(new Float64Array(n), [n], { dtype })];
+        const plain = fromArray(w, [n, k], { dtype });
+        const along = arrayOf(matmul(x, transpose(plain)));
+        const product = arrayOf(matmul(expand(x, [3, k]), transpose(plain))).slice(0, n);
+        for (const [name, lay] of Object.entries(layouts)) {
+          const matrix = lay(w, n, k, dtype),
+            want = name.endsWith('transposed') ? product : along;
+          expect(arrayOf(matmul(matrix, transpose(x))), name).toEqual(want);
+          expect(arrayOf(matmul(x, transpose(matrix))), name).toEqual(want);
+          expect(arrayOf(linear(x, matrix, bias)), name).toEqual(want);
+          expect(arrayOf(linear(matrix, x, slice(bias, [[0, 1]]))), name).toEqual(want);
+        }
+      });
+    }
+  },
+);
 
 test('batches of vectors on the right have the bits of each product alone, stretched or not', () => {
   const draw = new Integers(8);

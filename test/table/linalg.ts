@@ -83,8 +83,8 @@ export const linalg = [
         ],
       },
       { shapes: [[5], [5]] },
-      { shapes: [[5], [5, 3]] },
-      { shapes: [[2, 3, 5], [5]] },
+      { shapes: [[5], [5, 3]], orderByLayout: true },
+      { shapes: [[2, 3, 5], [5]], orderByLayout: true },
       {
         shapes: [
           [2, 3, 4],
@@ -139,8 +139,8 @@ export const linalg = [
     naive: ([x, weight, bias]) => naiveLinear(x!, weight!, bias),
     cases: [
       { shapes: [[3, 4], [5, 4], [5]] },
-      { shapes: [[4], [5, 4], [5]] },
-      { shapes: [[4], [5, 4]] },
+      { shapes: [[4], [5, 4], [5]], orderByLayout: true },
+      { shapes: [[4], [5, 4]], orderByLayout: true },
       { shapes: [[2, 3, 4], [2, 4], [2]] },
       {
         shapes: [

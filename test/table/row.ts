@@ -46,6 +46,8 @@ export interface Case<A = undefined> {
   readonly shapes: readonly (readonly number[])[];
   /** Plain JSON data: it also goes to the fixture script. */
   readonly attrs?: A;
+  /** How a matrix lies decides in which order its sums run (docs/numerics.md): between layouts, whole numbers are compared. */
+  readonly orderByLayout?: true;
 }
 
 export interface Draw {

@@ -1,9 +1,9 @@
 #pragma once
 // A matrix times a vector: every element of the matrix is used once, so that the speed is that of reading it.
 //
-// Element i of a sum goes to virtual lane i % 16; a lane is one chain of fma, the lanes are folded by the tree of lanes.h, and blocks of
-// 4096 elements are added in order. How the matrix lies in memory changes nothing: rows are read along, lanes side by side in a register;
-// columns are read down, one lane after the other.
+// There are two orders, so that each matrix is read as it lies. Where columns neighbour (row == 1), a few rows at a time are added to all
+// sums: each is the chain of fma of any product (blocked.h). Else rows are read along: element i of a sum goes to virtual lane i % 16; a
+// lane is one chain of fma, the lanes are folded by the tree of lanes.h, and blocks of 4096 elements are added in order.
 #include "kernels/linalg/gemm/cut.h"
 #include "simd/half.h"
 #include "simd/lanes.h"
@@ -22,11 +22,11 @@ struct Gemv {
   int64_t n, k, row, col, x_step, y_step, bias_step;
 };
 
-inline constexpr int64_t kGemvBytes = 8192;          // sums of a unit down columns: several such arrays are in use
-inline constexpr int64_t kGemvUnit = 1 << 16;        // elements of w in a unit along rows, about 5 us
-inline constexpr int64_t kGemvColumnUnit = 1 << 20;  // down columns
-template <class T>
-inline constexpr int64_t kGemvCols = kGemvBytes / static_cast<int64_t>(sizeof(T));
+inline constexpr int64_t kGemvUnit = 1 << 16;    // elements of w in a unit, at least: about 3 us
+inline constexpr int64_t kGemvFinish = 1 << 14;  // elements of y
+inline constexpr int64_t kGemvFar = 20 << 20;    // bytes of w that do not come from a cache
+inline constexpr int64_t kPageBytes = 4096;
+inline constexpr int kGemvStreams = 8;  // rows of columns that are read side by side
 /// Rows that are read side by side: few, for the prefetcher follows few streams, and as many as registers allow.
 template <class T>
 inline constexpr int kGemvRows = Lanes<T>::kParts <= 2   ? 4
@@ -117,78 +117,90 @@ CR_INLINE void gemv_along_rows(const Gemv<W>& g, const T* x, int64_t begin, int6
   if (rest < end) dot_group<1>(g, x, rest, 0, end - rest, lanes);
 }
 
-/// sum[j] += w[i * step + j] x[16 i], j < n, for Steps values of i: so many streams are read side by side.
-template <int Steps, class W, class T>
-CR_INLINE void add_columns(const W* w, int64_t step, const T* x, int64_t n, T* sum) {
+/// sum[j] += w[i * step + j] x[i], j < n, for i = 0, 1, .. < Rows in this order: so many streams are read side by side.
+template <int Rows, class W, class T>
+CR_INLINE void add_rows(const W* w, int64_t step, const T* x, int64_t n, T* sum) {
   using V = Vec<T>;
-  V factor[Steps];
-  CR_UNROLL for (int i = 0; i < Steps; ++i) factor[i] = splat<V>(x[i * kVirtualLanes]);
+  V factor[Rows];
+  CR_UNROLL for (int i = 0; i < Rows; ++i) factor[i] = splat<V>(x[i]);
   int64_t j = 0;
   for (; j + kLanes<T> <= n; j += kLanes<T>) {
     V v = load(sum + j);
-    CR_UNROLL for (int i = 0; i < Steps; ++i) v = fma(load_wide(w + i * step + j), factor[i], v);
+    CR_UNROLL for (int i = 0; i < Rows; ++i) v = fma(load_wide(w + i * step + j), factor[i], v);
     store(sum + j, v);
   }
   if (j == n) return;
   V v = load(sum + j);
-  for (int i = 0; i < Steps; ++i) v = fma(load_wide_partial(w + i * step + j, n - j), factor[i], v);
+  CR_UNROLL for (int i = 0; i < Rows; ++i) v = fma(load_wide_partial(w + i * step + j, n - j), factor[i], v);
   store(sum + j, v);
 }
 
-/// A block of k for columns that neighbour. w and x are those of its first element.
-template <class W, class T>
-struct Columns {
-  const W* w;
-  const T* x;
-  int64_t col, k, n;
+/// How a product down columns is cut: blocks of k, and strips of columns. Strips of two pages keep their sums in L1, and prefetchers begin
+/// anew at each page anyhow; a matrix that comes from memory is read in whole rows. Narrower strips where threads would go without.
+struct ColumnCut {
+  KBlocks blocks;
+  int64_t width, strips;
+};
+template <class W>
+CR_INLINE ColumnCut column_cut(int64_t n, int64_t k, int64_t workers) {
+  constexpr int64_t size = sizeof(W), smallest = 64;
+  const int64_t widest = n * k * size > kGemvFar ? n : 2 * kPageBytes / size;
+  const KBlocks blocks = k_blocks(k);
+  const int64_t units = ceil_div(n, max_of(1, widest)) * blocks.count, wanted = ceil_div(units, workers) * workers;
+  const bool enough = units == wanted || units >= 4 * workers;
+  const int64_t width = enough ? max_of(1, widest) : ceil_div(ceil_div(n * blocks.count, wanted), smallest) * smallest;
+  return {blocks, width, ceil_div(n, width)};
+}
 
-  /// One lane.
-  void lane(int64_t first, T* sum) const {
-    const int64_t step = kVirtualLanes * col;
-    std::memset(sum, 0, static_cast<size_t>(n + kLanes<T>) * sizeof(T));
-    int64_t i = first;
-    for (; i + 7 * kVirtualLanes < k; i += 8 * kVirtualLanes) add_columns<8>(w + i * col, step, x + i, n, sum);
-    for (; i + kVirtualLanes < k; i += 2 * kVirtualLanes) add_columns<2>(w + i * col, step, x + i, n, sum);
-    if (i < k) add_columns<1>(w + i * col, step, x + i, n, sum);
-  }
-  /// Lanes first, first + Step, ... folded; sums has an array for each level of the tree. Lanes without elements add nothing.
-  template <int Step>
-  void fold(int64_t first, T* sums) const {
-    if constexpr (Step == kVirtualLanes) {
-      lane(first, sums);
-    } else {
-      fold<2 * Step>(first, sums);
-      if (first + Step >= k) return;
-      T* other = sums + kGemvCols<T> + kLanes<T>;
-      fold<2 * Step>(first + Step, other);
-      for (int64_t j = 0; j < n; j += kLanes<T>) store(sums + j, load(sums + j) + load(other + j));
-    }
+/// Sums over each block of k. Long ones begin half a page behind the matrix, counted within pages: loads from addresses that differ from
+/// that of a store just before by whole pages wait for it.
+template <class T>
+struct ColumnSums {
+  T* data;
+  int64_t size;  // of a block's
+
+  ColumnSums(Context& ctx, const void* w, int64_t n, int64_t blocks) {
+    constexpr int64_t page = kPageBytes / static_cast<int64_t>(sizeof(T));
+    const int64_t unit = n >= page ? page : kLanes<T>, slack = n >= page ? page : 0;
+    size = ceil_div(n, unit) * unit;
+    data = scratch<T>(ctx, blocks * size + slack);
+    const uintptr_t shift = (reinterpret_cast<uintptr_t>(w) + kPageBytes / 2 - reinterpret_cast<uintptr_t>(data)) % kPageBytes / 64 * 64;
+    if (slack > 0) data += static_cast<int64_t>(shift) / static_cast<int64_t>(sizeof(T));
   }
 };
 
-/// Elements begin..end of y, column by column.
+/// y from its sums over each block of k, `size` from each other.
 template <class W, class T>
-CR_INLINE void gemv_down_columns(const Gemv<W>& g, const T* x, int64_t begin, int64_t end) {
-  constexpr int64_t size = kGemvCols<T> + kLanes<T>, levels = 5;
-  alignas(64) T sums[(1 + levels) * size];
-  const int64_t n = end - begin;
-  if (g.k == 0) std::memset(sums, 0, sizeof sums);
-  for (int64_t at = 0; at < g.k; at += kBlockElements) {
-    T* to = at == 0 ? sums : sums + size;
-    Columns<W, T>{g.w + begin + at * g.col, x + at, g.col, min_of(kBlockElements, g.k - at), n}.template fold<1>(0, to);
-    for (int64_t j = 0; j < n && at > 0; j += kLanes<T>) store(sums + j, load(sums + j) + load(to + j));
+CR_INLINE void finish_columns(const Gemv<W>& g, const ColumnSums<T>& sums, int64_t blocks, int64_t begin, int64_t end) {
+  for (int64_t j = begin; j < end; j += kLanes<T>) {
+    Vec<T> v = load(sums.data + j);
+    for (int64_t b = 1; b < blocks; ++b) v += load(sums.data + b * sums.size + j);
+    store(sums.data + j, v);
   }
-  for (int64_t j = 0; j < n; ++j) finish_gemv(g, begin + j, sums[j]);
+  for (int64_t j = begin; j < end; ++j) finish_gemv(g, j, sums.data[j]);
 }
 
-/// Elements of y in a unit. Down columns runs should be long: units have about a million elements of w, and a thousand columns or more.
-template <class T>
-CR_INLINE int64_t column_grain(int64_t n, int64_t k) {
-  const int64_t wanted = min_of(n / (kGemvCols<T> / 2), (n * k + kGemvColumnUnit / 2) / kGemvColumnUnit);
-  const int64_t parts = max_of(ceil_div(n, kGemvCols<T>), wanted);
-  return ceil_div(ceil_div(n, parts), 64) * 64;
+/// y column by column, where columns neighbour: few rows at a time are added to the sums of a strip.
+template <class W, class T>
+void gemv_down_columns(Context& ctx, const Gemv<W>& g, const T* x) {
+  const ColumnCut cut = column_cut<W>(g.n, g.k, worker_count(ctx));
+  const ColumnSums<T> sums(ctx, g.w, g.n, cut.blocks.count);
+  const int64_t grain = ceil_div(kGemvUnit, cut.width * max_of(1, cut.blocks.size));
+  parallel_range(ctx, cut.blocks.count * cut.strips, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t unit = begin; unit < end; ++unit) {
+      const int64_t block = unit / cut.strips, j = unit % cut.strips * cut.width, n = min_of(cut.width, g.n - j);
+      const int64_t last = min_of(g.k, (block + 1) * cut.blocks.size);
+      T* sum = sums.data + block * sums.size + j;
+      for (int64_t i = 0; i < n; i += kLanes<T>) store(sum + i, Vec<T>{});
+      int64_t i = block * cut.blocks.size;
+      for (; i + kGemvStreams <= last; i += kGemvStreams) add_rows<kGemvStreams>(g.w + i * g.col + j, g.col, x + i, n, sum);
+      for (; i + 2 <= last; i += 2) add_rows<2>(g.w + i * g.col + j, g.col, x + i, n, sum);
+      if (i < last) add_rows<1>(g.w + i * g.col + j, g.col, x + i, n, sum);
+    }
+  });
+  parallel_range(ctx, g.n, kGemvFinish, [&](int64_t begin, int64_t end) { finish_columns(g, sums, cut.blocks.count, begin, end); });
 }
-template <class T>
+
 CR_INLINE int64_t row_grain(int64_t k) {
   constexpr int64_t smallest = 32;
   return ceil_div(ceil_div(kGemvUnit, max_of(1, k)), smallest) * smallest;
@@ -203,14 +215,8 @@ void run_gemv(Context& ctx, const Gemv<W>& g) {
     for (int64_t i = 0; i < g.k; ++i) copy[i] = g.x[i * g.x_step];
     x = copy;
   }
-  const bool down = g.row == 1 && g.col != 1;
-  parallel_range(ctx, g.n, down ? column_grain<T>(g.n, g.k) : row_grain<T>(g.k), [&](int64_t begin, int64_t end) {
-    if (down) {
-      gemv_down_columns(g, x, begin, end);
-    } else {
-      gemv_along_rows(g, x, begin, end);
-    }
-  });
+  if (g.row == 1 && g.col != 1) return gemv_down_columns(ctx, g, x);
+  parallel_range(ctx, g.n, row_grain(g.k), [&](int64_t begin, int64_t end) { gemv_along_rows(g, x, begin, end); });
 }
 
 }  // namespace chainrule::CR_ISA

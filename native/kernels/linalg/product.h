@@ -199,7 +199,7 @@ CR_INLINE int64_t batch_count(const Product<T>& p) {
   return batch;
 }
 
-/// Whether the right factor is a column, or the left one a row. Asked of the shapes alone: such sums have an order of their own.
+/// Whether the right factor is a column, or the left one a row. Asked of the shapes alone: such sums may have an order of their own.
 template <class T>
 CR_INLINE bool is_vector_product(const Product<T>& p) {
   return p.n == 1 || p.m * batch_count(p) == 1;
