@@ -134,6 +134,7 @@ test('groups with one input or one output channel, 3 x 3 and 5 x 5, of every wid
       const [images, height, dtype] = [draw.next(1, 3), draw.next(1, 7), draw.next(0, 1) === 0 ? 'f32' : 'f64'] as const;
       expect(compare(draw, { x: [images, 3, height, n], w: [3, 1, k, k], groups: 3, ...same }, dtype)).toBe('');
       expect(compare(draw, { x: [images, 1, height, n], w: [5, 1, k, k], groups: 1, ...same }, dtype)).toBe('');
+      expect(compare(draw, { x: [images, 1, 9, n], w: [9, 1, k, k], groups: 1, ...same }, dtype)).toBe(''); // some unfold
       expect(compare(draw, { x: [images, 4, height, n], w: [2, 2, k, k], groups: 2, ...same }, dtype)).toBe('');
       expect(compare(draw, { x: [images, 2, height, n], w: [6, 1, k, k], groups: 2, ...same }, dtype)).toBe('');
     }

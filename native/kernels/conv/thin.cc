@@ -8,12 +8,12 @@ namespace chainrule::CR_ISA {
 
 /// The lanes of a strip of columns, from `col` on, that are inside the image for each tap: K / 2 + d is d columns to the right.
 template <int K, class T>
-struct Inside {
+struct TapLanes {
   LaneRun<T> taps[K];
 };
 template <int K, class T>
-CR_INLINE Inside<K, T> strip_inside(int64_t col, int64_t width) {
-  Inside<K, T> in;
+CR_INLINE TapLanes<K, T> tap_lanes(int64_t col, int64_t width) {
+  TapLanes<K, T> in;
   CR_UNROLL for (int b = 0; b < K; ++b) {
     const int64_t at = col + b - K / 2;
     in.taps[b] = lane_run<T>(-at, width - at);
@@ -23,7 +23,7 @@ CR_INLINE Inside<K, T> strip_inside(int64_t col, int64_t width) {
 
 /// taps[b] = the row's columns moved by tap b, zeros outside; p is where the strip begins.
 template <int K, class T>
-CR_INLINE void load_taps(const T* p, const Inside<K, T>& in, Vec<T>* taps) {
+CR_INLINE void load_taps(const T* p, const TapLanes<K, T>& in, Vec<T>* taps) {
   CR_UNROLL for (int b = 0; b < K; ++b) taps[b] = load_run(p + (b - K / 2), in.taps[b]);
 }
 
@@ -58,12 +58,12 @@ template <int K, int Strips, class T>
   const V bias = job.bias == nullptr ? V{} : splat<V>(*job.bias);
   const T* from[Strips];
   T* to[Strips];
-  Inside<K, T> inside[Strips];
+  TapLanes<K, T> inside[Strips];
   V sum[Strips][K] = {};  // results of rows r - half .. r + half
   CR_UNROLL for (int s = 0; s < Strips; ++s) {
     from[s] = strips[s].from;
     to[s] = strips[s].to;
-    inside[s] = strip_inside<K, T>(strips[s].col, job.width);
+    inside[s] = tap_lanes<K, T>(strips[s].col, job.width);
   }
   for (int64_t r = job.first - half; r < job.past + half; ++r) {
     CR_UNROLL for (int s = 0; s < Strips; ++s) {
@@ -155,7 +155,7 @@ template <int K, class T>
     V sum[K * K];
     CR_UNROLL for (int i = 0; i < K * K; ++i) sum[i] = p.first == 0 ? V{} : load(sums + i * kThinLanes + part);
     for (int64_t col = part; col < p.width; col += kThinLanes) {
-      const Inside<K, T> inside = strip_inside<K, T>(col, p.width);
+      const TapLanes<K, T> inside = tap_lanes<K, T>(col, p.width);
       const T *x = p.x + p.first * p.x_row + col, *g = p.g + p.first * p.g_row + col;
       const auto line_of = [&](int64_t row) CR_INLINE_LAMBDA {
         return row >= 0 && row < p.height ? load_run<T>(g + (row - p.first) * p.g_row, inside.taps[half]) : V{};
