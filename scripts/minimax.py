@@ -93,6 +93,8 @@ CASES = {
     "exp": (or_limit(lambda r: (expm1(r) - r) / r**2, 0.5), lambda r: abs(r) + mpf(10) ** -9, -HALF_LN2, HALF_LN2),
     # 2^r = 1 + r q(r)
     "exp2": (or_limit(lambda r: (mpf(2) ** r - 1) / r, log(mpf(2))), lambda r: abs(r) + mpf(10) ** -9, mpf(-1) / 2, mpf(1) / 2),
+    # the same for what is left of x when eighths of it come from a table
+    "exp2_eighth": (or_limit(lambda r: (mpf(2) ** r - 1) / r, log(mpf(2))), lambda r: abs(r) + mpf(10) ** -9, mpf(-1) / 16, mpf(1) / 16),
     # log((1+s)/(1-s)) = 2 s (1 + z q(z)), z = s^2
     "log": (or_limit(log_series, mpf(1) / 3), lambda z: z + mpf(10) ** -9, 0, LOG_Z),
     # log1p tail of the same series without its first term, for pow: q(z) = 1/3 + z q2(z)
@@ -109,6 +111,7 @@ CASES = {
 DEGREES = {
     "exp": (5, 10),
     "exp2": (5, 10),
+    "exp2_eighth": (2,),
     "log": (3, 7),
     "pow": (2, 7),
     "sin": (3, 6),

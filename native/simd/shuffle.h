@@ -82,6 +82,22 @@ CR_INLINE VF lookup16(const float (&table)[16], VI index) {
 #endif
 }
 
+/// table[index mod 8] in every lane; the table stands there twice.
+CR_INLINE VF lookup8(const float (&table)[16], VI index) {
+#if defined(__AVX512F__)
+  return lookup16(table, index);
+#elif defined(__AVX2__)
+  return (VF)_mm256_permutevar8x32_ps((__m256)load(table), (__m256i)index);
+#elif defined(__aarch64__)
+  const VI bytes = (index & 7) * 0x04040404 + 0x03020100;
+  return (VF)vqtbl2q_u8(vld1q_u8_x2(reinterpret_cast<const uint8_t*>(table)), (uint8x16_t)bytes);
+#else
+  VF found;
+  for (int i = 0; i < kLanes<float>; ++i) found[i] = table[index[i] & 7];
+  return found;
+#endif
+}
+
 /// a one lane back, its last lane being b's first.
 template <class V, int... I>
 CR_INLINE V shift_out(V a, V b, std::integer_sequence<int, I...>) {

@@ -375,7 +375,7 @@ CR_INLINE VD min(VD a, VD b) {
 
 #if defined(__AVX512F__)
 #define CR_HAS_SCALE 1
-/// x 2^n for whole n, rounded once.
+/// x 2^n for whole n (others are rounded down), rounded once.
 CR_INLINE VF scale_by_two_to(VF x, VF n) { return (VF)_mm512_maskz_scalef_ps(0xffff, (__m512)x, (__m512)n); }
 CR_INLINE VD scale_by_two_to(VD x, VD n) { return (VD)_mm512_maskz_scalef_pd(0xff, (__m512d)x, (__m512d)n); }
 #endif

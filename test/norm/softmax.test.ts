@@ -23,6 +23,10 @@ function rowOf(x: readonly number[]): Row {
   return { softmax: powers.map((p) => p / all), logSoftmax: x.map((v) => v - high - Math.log(all)) };
 }
 
+function rowsOf(x: Float32Array, n: number): number[][] {
+  return Array.from({ length: x.length / n }, (_, r) => [...x.subarray(r * n, (r + 1) * n)]);
+}
+
 /** An exponential of at most 10 in size carries that many eps from its argument, a sum of n terms log2(n) in pairs and here sqrt(n) in a row. */
 function allowed(n: number): number {
   return (40 + 4 * Math.sqrt(n)) * eps;
@@ -129,5 +133,26 @@ describe('blocks of a long row', () => {
     for (const at of [0, 4100, 8999]) expect(await loss(long((i, v) => (i === at ? NaN : v)))).toBeNaN();
     expect(await loss(long((i, v) => (i === 4100 ? Infinity : v)))).toBeNaN();
     expect(await loss(long(() => -Infinity))).toBeNaN();
+  });
+});
+
+describe('exponentials in f32', () => {
+  /** Elements from 0 down to -103, an element of 1 among them: their sum is known, so results are the exponentials but for one division. */
+  it('are right to the last denormal', async () => {
+    const x = Float32Array.from({ length: 4000 }, (_, i) => (-103 * i) / 4000);
+    const high = x.map((v, i) => (i % 40 === 0 ? 0 : v));
+    const want = rowsOf(high, 40).flatMap((row) => rowOf(row).softmax);
+    const got = Float64Array.from(await softmax(fromArray(high, [100, 40]), -1).data(), Number);
+    // The exponential 1.5 units in the last place, the sum of 40 positive terms as much as its six levels, reciprocal and product one each.
+    const unit = 2 ** -23;
+    want.forEach((w, i) => expect(Math.abs((got[i] ?? NaN) - w)).toBeLessThanOrEqual((1.5 + 6 / 2 + 2) * unit * w + 2 ** -149));
+  });
+
+  it('do not depend on how far below their neighbours are', async () => {
+    const row = Float32Array.from({ length: 48 }, (_, i) => (i === 0 ? 0 : -25 - i / 4));
+    const low = row.map((v, i) => (i % 5 === 4 ? -70 - i / 2 : v));
+    const [near, far] = [await softmax(fromArray(row, [48]), -1).data(), await softmax(fromArray(low, [48]), -1).data()];
+    const kept = (values: Float32Array): number[] => [...values].filter((_, i) => i % 5 !== 4);
+    expect(kept(Float32Array.from(far, Number))).toEqual(kept(Float32Array.from(near, Number)));
   });
 });

@@ -147,7 +147,7 @@ void reduce_whole_rows(const Reduction& plan, const T* x, const A* c, Y* y, int6
     const T* from = x + at.x + inside * next;
     const V constants = c == nullptr ? V{} : load_lanes(c + at.c + inside * kept.c[last], group, kept.c[last]);
     V result;
-    if (group == lanes && n <= kShortRow) {
+    if (kIsFloat<V> && group == lanes && n <= kShortRow) {
       result = fold_vectors<Op, V>([&](int r) CR_INLINE_LAMBDA { return short_row<Op, A>(from + r * next, n, splat<V>(constants[r])); });
     } else {
       V rows[lanes];
