@@ -16,8 +16,8 @@ Napi::Value list_kernels(const Napi::CallbackInfo& info) {
     Napi::Object item = Napi::Object::New(env);
     item.Set("name", kernel.name);
     item.Set("dtype", kDTypeName[static_cast<int>(kernel.dtype)]);
-    item.Set("inputs", kernel.inputs);
-    item.Set("outputs", kernel.outputs);
+    item.Set("inputs", kernel.inputs.letters);
+    item.Set("outputs", kernel.outputs.letters);
     item.Set("params", kernel.params);
     list.Set(index++, item);
   }

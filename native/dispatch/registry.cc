@@ -20,13 +20,52 @@ namespace chainrule {
 
 namespace {
 
+uint32_t bit_of(DType dtype) { return uint32_t{1} << static_cast<int>(dtype); }
+
+/// The dtypes that a letter stands for in a kernel's signature, a bit for each.
+uint32_t dtypes_of(char letter, DType own) {
+  switch (letter) {
+    case 'T':
+      return bit_of(own);
+    case 'f':
+      return bit_of(DType::f32);
+    case 'd':
+      return bit_of(DType::f64);
+    case 'i':
+      return bit_of(DType::i32);
+    case 'l':
+      return bit_of(DType::i64);
+    case 'u':
+      return bit_of(DType::u8);
+    case 's':
+      return bit_of(DType::i8);
+    case 'b':
+      return bit_of(DType::boolean);
+    case 'I':
+      return bit_of(DType::i32) | bit_of(DType::i64);
+    case '*':
+      return ~uint32_t{0};
+    default:
+      return 0;
+  }
+}
+
+Side make_side(const std::string& letters, DType own) {
+  Side side{letters, {}, letters.ends_with('~')};
+  for (const char letter : letters) {
+    if (letter != '~') side.dtypes.push_back(dtypes_of(letter, own));
+  }
+  return side;
+}
+
 Kernel make_kernel(const Registration& registration) {
   const std::string signature = registration.signature, params = registration.params;
   const size_t arrow = signature.find('>');
   std::string outputs = signature.substr(arrow + 1);
   const bool in_place = std::erase(outputs, '=') > 0;
   const int count = params.empty() ? 0 : 1 + static_cast<int>(std::count(params.begin(), params.end(), ','));
-  return {registration.name, registration.dtype, registration.run, signature.substr(0, arrow), outputs, params, count, in_place};
+  const Side ins = make_side(signature.substr(0, arrow), registration.dtype), outs = make_side(outputs, registration.dtype);
+  return {registration.name, registration.dtype, registration.run, ins, outs, params, count, in_place};
 }
 
 /// Adds the kernel. Of two with the same name and dtype, the one that needs a feature stays.

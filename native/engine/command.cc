@@ -1,7 +1,6 @@
 #include "engine/command.h"
 
 #include <bit>
-#include <string>
 
 #include "core/error.h"
 
@@ -21,45 +20,6 @@ inline int64_t integer(double word, int64_t low, int64_t high, const char* what)
 
 constexpr int64_t kMaxExact = int64_t{1} << 53;
 
-bool matches(char letter, DType dtype, DType own) {
-  switch (letter) {
-    case 'T':
-      return dtype == own;
-    case 'f':
-      return dtype == DType::f32;
-    case 'd':
-      return dtype == DType::f64;
-    case 'i':
-      return dtype == DType::i32;
-    case 'l':
-      return dtype == DType::i64;
-    case 'u':
-      return dtype == DType::u8;
-    case 's':
-      return dtype == DType::i8;
-    case 'b':
-      return dtype == DType::boolean;
-    case 'I':
-      return dtype == DType::i32 || dtype == DType::i64;
-    case '*':
-      return true;
-    default:
-      return false;
-  }
-}
-
-/// The letter for operand i; a signature that ends in '~' repeats its last letter for any number of operands (cat, optimizers).
-char letter_for(const std::string& letters, int64_t i) {
-  const auto size = static_cast<int64_t>(letters.size());
-  if (size > 0 && letters.back() == '~') return i < size - 1 ? letters[static_cast<size_t>(i)] : letters[static_cast<size_t>(size - 2)];
-  return i < size ? letters[static_cast<size_t>(i)] : '\0';
-}
-
-bool count_fits(const std::string& letters, int64_t count) {
-  if (!letters.empty() && letters.back() == '~') return count >= static_cast<int64_t>(letters.size()) - 2;
-  return count == static_cast<int64_t>(letters.size());
-}
-
 /// Number of elements; kernels may multiply it by an element's size.
 int64_t element_count(const TensorView& view) {
   int64_t count = 1;
@@ -74,21 +34,32 @@ int64_t elements_in(const Block& block, DType dtype) {
   return static_cast<int64_t>(block.bytes >> std::countr_zero(static_cast<unsigned>(kDTypeSize[static_cast<int>(dtype)])));
 }
 
-/// Proves that every element of the view lies inside the block.
-void check_bounds(const TensorView& view, int64_t offset, const Block& block) {
-  int64_t low = offset, high = offset;
+/// The places of a view's elements, as distances from its first.
+struct Extent {
+  int64_t count, low, high;
+};
+
+Extent extent_of(const TensorView& view) {
+  Extent extent{element_count(view), 0, 0};
+  if (extent.count == 0) return extent;
   for (int d = 0; d < view.rank; ++d) {
     int64_t span = 0;
-    if (__builtin_mul_overflow(view.shape[d] - 1, view.strides[d], &span) ||
-        __builtin_add_overflow(span < 0 ? low : high, span, span < 0 ? &low : &high)) {
+    int64_t& end = view.strides[d] < 0 ? extent.low : extent.high;
+    if (__builtin_mul_overflow(view.shape[d] - 1, view.strides[d], &span) || __builtin_add_overflow(end, span, &end)) {
       fail("malformed command: strides overflow");
     }
   }
-  const int64_t elements = elements_in(block, view.dtype);
-  if (low < 0 || high >= elements) {
-    fail("malformed command: elements %lld..%lld of a block of %lld", static_cast<long long>(low), static_cast<long long>(high),
-         static_cast<long long>(elements));
+  return extent;
+}
+
+/// Proves that every element lies inside the block, the first at `offset` >= 0, and for a result that each can have a place of its own.
+void check_bounds(const Extent& extent, int64_t offset, const Block& block, DType dtype, bool output) {
+  const int64_t elements = elements_in(block, dtype);
+  if (extent.low < -offset || extent.high >= elements - offset) {
+    fail("malformed command: elements %g..%g of a block of %lld", static_cast<double>(offset) + static_cast<double>(extent.low),
+         static_cast<double>(offset) + static_cast<double>(extent.high), static_cast<long long>(elements));
   }
+  if (output && extent.count > elements) fail("malformed command: a result overlaps itself");
 }
 
 /// Gives the strides of row-major order to axes that nobody steps along: those of one element, and all axes of a view without elements. Any
@@ -102,8 +73,40 @@ void settle_unused_strides(TensorView& view, bool empty) {
   }
 }
 
-/// Reads one operand and returns the words it took.
-int64_t decode_operand(const double* words, int64_t available, const BlockTable& blocks, TensorView& view, Block*& block, bool* fresh) {
+/// An operand that was decoded. The next one has the same shape and strides as a rule: comparing their words is faster than to decode them.
+struct Decoded {
+  const double* words = nullptr;
+  const TensorView* view = nullptr;
+  Extent extent{};
+};
+
+/// Reads rank, shape and strides, the words from `form` on.
+void decode_form(const double* form, int64_t available, TensorView& view, Decoded& last) {
+  view.rank = static_cast<int32_t>(integer(form[0], 0, kMaxRank, "rank"));
+  if (available < 1 + 2 * view.rank) fail("malformed command: it ends inside an operand");
+  for (int d = 0; d < view.rank; ++d) {
+    view.shape[d] = integer(form[1 + d], 0, kMaxExact, "dimension");
+    view.strides[d] = integer(form[1 + view.rank + d], -kMaxExact, kMaxExact, "stride");
+  }
+  last.extent = extent_of(view);
+  settle_unused_strides(view, last.extent.count == 0);
+  last.words = form;
+  last.view = &view;
+}
+
+bool same_form(const double* form, int64_t available, const Decoded& last) {
+  if (last.words == nullptr) return false;
+  const int64_t length = 1 + 2 * last.view->rank;
+  if (available < length) return false;
+  for (int64_t i = 0; i < length; ++i) {
+    if (form[i] != last.words[i]) return false;
+  }
+  return true;
+}
+
+/// Reads one operand, `last` being the one before it, and returns the words it took.
+int64_t decode_operand(const double* words, int64_t available, const BlockTable& blocks, TensorView& view, Block*& block, bool* fresh,
+                       Decoded& last) {
   if (available < 4) fail("malformed command: it ends inside an operand");
   block = blocks.find(integer(words[0], 0, kMaxExact, "block"));
   if (block == nullptr) fail("malformed command: no block %g", words[0]);
@@ -111,20 +114,15 @@ int64_t decode_operand(const double* words, int64_t available, const BlockTable&
   const int64_t dtype = integer(words[2], 0, kFresh + kDTypeCount - 1, "dtype");
   if (dtype % kFresh >= kDTypeCount) fail("malformed command: dtype is %g", words[2]);
   if (fresh != nullptr) *fresh = dtype >= kFresh;
-  view.dtype = static_cast<DType>(dtype % kFresh);
-  view.rank = static_cast<int32_t>(integer(words[3], 0, kMaxRank, "rank"));
-  if (available < 4 + 2 * view.rank) fail("malformed command: it ends inside an operand");
-  for (int d = 0; d < view.rank; ++d) {
-    view.shape[d] = integer(words[4 + d], 0, kMaxExact, "dimension");
-    view.strides[d] = integer(words[4 + view.rank + d], -kMaxExact, kMaxExact, "stride");
+  if (same_form(words + 3, available - 3, last)) {
+    view = *last.view;
+  } else {
+    decode_form(words + 3, available - 3, view, last);
   }
-  const int64_t size = kDTypeSize[static_cast<int>(view.dtype)];
-  const int64_t count = element_count(view);
-  if (count > 0) check_bounds(view, offset, *block);
-  settle_unused_strides(view, count == 0);
-  // Each element of a result has a place of its own.
-  if (fresh != nullptr && count > elements_in(*block, view.dtype)) fail("malformed command: a result overlaps itself");
-  view.data = block->bytes_at(count > 0 ? offset * size : 0);
+  view.dtype = static_cast<DType>(dtype % kFresh);
+  const bool any = last.extent.count > 0;
+  if (any) check_bounds(last.extent, offset, *block, view.dtype, fresh != nullptr);
+  view.data = block->bytes_at(any ? offset * kDTypeSize[static_cast<int>(view.dtype)] : 0);
   return 4 + 2 * view.rank;
 }
 
@@ -144,18 +142,19 @@ void decode(const double* words, int64_t available, const BlockTable& blocks, Co
   const Kernel& kernel = *command.kernel;
   const int64_t ins = integer(words[3], 0, kMaxOperands, "ins"), outs = integer(words[4], 0, kMaxOperands, "outs");
   const int64_t params = integer(words[5], 0, available - kHeaderWords, "params");
-  if (!count_fits(kernel.inputs, ins) || !count_fits(kernel.outputs, outs) || params != kernel.param_count) {
-    fail("malformed command: %s takes %s -> %s and %d parameters", kernel.name, kernel.inputs.c_str(), kernel.outputs.c_str(),
-         kernel.param_count);
+  if (!kernel.inputs.fits(ins) || !kernel.outputs.fits(outs) || params != kernel.param_count) {
+    fail("malformed command: %s takes %s -> %s and %d parameters", kernel.name, kernel.inputs.letters.c_str(),
+         kernel.outputs.letters.c_str(), kernel.param_count);
   }
   int64_t at = kHeaderWords + params;
+  Decoded last;
   for (int64_t i = 0; i < ins + outs; ++i) {
     const bool output = i >= ins;
     const int64_t k = output ? i - ins : i;
     TensorView& view = output ? command.out[k] : command.in[k];
     Block*& block = output ? command.out_block[k] : command.in_block[k];
-    at += decode_operand(words + at, available - at, blocks, view, block, output ? &command.out_fresh[k] : nullptr);
-    if (!matches(letter_for(output ? kernel.outputs : kernel.inputs, k), view.dtype, kernel.dtype)) {
+    at += decode_operand(words + at, available - at, blocks, view, block, output ? &command.out_fresh[k] : nullptr, last);
+    if (!(output ? kernel.outputs : kernel.inputs).takes(k, view.dtype)) {
       fail("malformed command: %s does not take %s for operand %lld", kernel.name, kDTypeName[static_cast<int>(view.dtype)],
            static_cast<long long>(i));
     }
