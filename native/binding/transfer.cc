@@ -47,6 +47,7 @@ Napi::Value submit(const Napi::CallbackInfo& info) {
   const uint64_t seq = seq_argument(info, 2);
   if (queue_is_full()) return Napi::Boolean::New(info.Env(), false);
   Item item;
+  item.words = Executor::instance().take_words();
   item.words.assign(words.begin(), words.begin() + count);
   return enqueue(info, seq, std::move(item));
 }

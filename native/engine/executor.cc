@@ -24,7 +24,7 @@ void stay_loaded() {
 
 }  // namespace
 
-Executor::Executor() : wanted_threads_(default_thread_count()) {}
+Executor::Executor() : wanted_threads_(default_thread_count()) { spare_words_.reserve(kSpareWords); }
 
 Executor& Executor::instance() {
   static auto* executor = new Executor();  // leaked on purpose, see the class comment
@@ -49,6 +49,20 @@ void Executor::submit(Item&& item) {
     queued_words_.fetch_add(weight, std::memory_order_release);
   }
   if (wake) not_empty_.notify_one();
+}
+
+std::vector<double> Executor::take_words() {
+  const std::lock_guard lock(mutex_);
+  if (spare_words_.empty()) return {};
+  std::vector<double> words = std::move(spare_words_.back());
+  spare_words_.pop_back();
+  return words;
+}
+
+void Executor::keep_words(std::vector<double>&& words) {
+  words.clear();
+  const std::lock_guard lock(mutex_);
+  if (words.capacity() > 0 && spare_words_.size() < kSpareWords) spare_words_.push_back(std::move(words));
 }
 
 /// Starts the thread with all signals blocked: they belong to Node's main thread, ours and those that it starts must never run a handler.
@@ -95,13 +109,14 @@ void Executor::loop() {
   auto pool = std::make_unique<ThreadPool>(pool_threads);
   const auto runner = std::make_unique<ItemRunner>();
   for (;;) {
-    const Item item = next();
+    Item item = next();
     if (pool_threads != threads()) {
       pool.reset();
       pool_threads = threads();
       pool = std::make_unique<ThreadPool>(pool_threads);
     }
     run(item, *runner, *pool);
+    keep_words(std::move(item.words));
   }
 }
 

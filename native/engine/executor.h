@@ -42,6 +42,9 @@ class Executor {
   bool wait_for_room(double timeout_ms);
   /// Appends to the queue.
   void submit(Item&& item);
+  /// An empty vector for an item's words, with the memory of one that has run where there is one: the system clears new memory page by
+  /// page, which takes longer than the copy that it is for.
+  std::vector<double> take_words();
   /// Takes effect before the next item.
   void set_threads(int threads) { wanted_threads_.store(threads); }
   [[nodiscard]] int threads() const { return wanted_threads_.load(); }
@@ -53,13 +56,16 @@ class Executor {
   void start();
   void loop();
   Item next();
+  void keep_words(std::vector<double>&& words);
   static void run(const Item& item, ItemRunner& runner, ThreadPool& pool);
 
   static constexpr size_t kQueueWords = size_t{1} << 19;  // 4 MB of commands, about 15,000 of them
+  static constexpr size_t kSpareWords = 8;                // vectors kept, of 48 KB each as a rule
 
   std::mutex mutex_;
   std::condition_variable not_empty_, not_full_;
   std::deque<Item> queue_;
+  std::vector<std::vector<double>> spare_words_;
   std::atomic<size_t> queued_words_{0};
   std::atomic<int> wanted_threads_;
   bool started_ = false;
