@@ -104,6 +104,16 @@ CR_INLINE A fold_lanes(const Lanes<A>& all) {
   return Op::join(v, rotate_lanes<1>(v))[0];
 }
 
+/// `value` joined to what was joined before. An Op that has take() does so in another way than it joins two results: JoinSquares.
+template <class Op, class V>
+CR_INLINE V take(V joined, V value) {
+  if constexpr (requires { Op::take(joined, value); }) {
+    return Op::take(joined, value);
+  } else {
+    return Op::join(joined, value);
+  }
+}
+
 /// How many groups of sixteen lanes a long sum has in flight, so that it does not wait for the additions before: as many as fit registers.
 template <class A>
 inline constexpr int kLaneGroups = sizeof(A) <= 4 ? 4 : 2;
@@ -124,7 +134,7 @@ CR_INLINE Lanes<A> reduce_range(int64_t begin, int64_t end, Body body) {
       for (int g = 0; g < Groups; ++g) {
 #pragma GCC unroll 8
         for (int k = 0; k < parts; ++k) {
-          group[g].part[k] = Op::join(group[g].part[k], body(i + g * kVirtualLanes + k * lanes, static_cast<int64_t>(lanes)));
+          group[g].part[k] = take<Op>(group[g].part[k], body(i + g * kVirtualLanes + k * lanes, static_cast<int64_t>(lanes)));
         }
       }
     }
@@ -137,14 +147,14 @@ CR_INLINE Lanes<A> reduce_range(int64_t begin, int64_t end, Body body) {
   }
   for (; i + kVirtualLanes <= end; i += kVirtualLanes) {
 #pragma GCC unroll 8
-    for (int k = 0; k < parts; ++k) sum.part[k] = Op::join(sum.part[k], body(i + k * lanes, static_cast<int64_t>(lanes)));
+    for (int k = 0; k < parts; ++k) sum.part[k] = take<Op>(sum.part[k], body(i + k * lanes, static_cast<int64_t>(lanes)));
   }
 #pragma GCC unroll 8
   for (int k = 0; k < parts; ++k) {
     const int64_t left = end - i - k * lanes;
     if (left <= 0) break;
     const Vec<A> value = body(i + k * lanes, left < lanes ? left : static_cast<int64_t>(lanes));
-    sum.part[k] = Op::join(sum.part[k], select<Vec<A>>(lanes_below<Vec<A>>(left), value, Op::template identity<Vec<A>>()));
+    sum.part[k] = take<Op>(sum.part[k], select<Vec<A>>(lanes_below<Vec<A>>(left), value, Op::template identity<Vec<A>>()));
   }
   return sum;
 }
@@ -222,6 +232,13 @@ struct JoinSum {
   template <class V>
   static V join(V a, V b) {
     return a + b;
+  }
+};
+/// Sum of squares, each rounded with the sum that it goes to.
+struct JoinSquares : JoinSum {
+  template <class V>
+  static V take(V sum, V value) {
+    return fma(value, value, sum);
   }
 };
 struct JoinProduct {

@@ -66,7 +66,7 @@ CR_INLINE void store_row_lanes(const Vec<T>* v, int64_t rows, int64_t n, T* y, R
 template <class Op, class V>
 CR_INLINE V fold_row_lanes(const V* v, int64_t n) {
   V level[kShortRow];
-  for (int64_t i = 0; i < n; ++i) level[i] = Op::join(Op::template identity<V>(), v[i]);
+  for (int64_t i = 0; i < n; ++i) level[i] = take<Op>(Op::template identity<V>(), v[i]);
   for (int64_t half = kShortRow / 2; half > 0; half /= 2) {
     for (int64_t i = 0; i + half < n && i < half; ++i) level[i] = Op::join(level[i], level[i + half]);
     if (n > half) n = half;

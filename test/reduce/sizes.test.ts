@@ -67,6 +67,9 @@ describe('reductions along a middle axis, for sizes around the thresholds', () =
         expect([...(await reduce(x.permute([1, 0]).contiguous().permute([1, 0]), { axis: 1 }).data())]).toEqual(together);
         const spaced = cat([x, x], 1).slice([null, [0, n]]);
         expect([...(await reduce(spaced, { axis: 1 }).data())]).toEqual(together);
+        const half = x.slice([[0, 18]]).reshape([2, 9, n]);
+        const apart = cat([half, half], 1).slice([null, [0, 9]]); // rows that are not all equally far from each other
+        expect([...(await reduce(apart, { axis: 2 }).data())]).toEqual(together.slice(0, 18));
       }
     },
   );

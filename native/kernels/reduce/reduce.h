@@ -46,4 +46,16 @@ struct Plain {
   }
 };
 
+/// Sum over the divisor.
+struct Mean : JoinSum {
+  template <class V>
+  static V map(V x, V) {
+    return x;
+  }
+  template <class V>
+  static V finish(V sum, V count, V) {
+    return sum / count;
+  }
+};
+
 }  // namespace chainrule::CR_ISA

@@ -127,7 +127,12 @@ CR_INLINE Vec<A> short_row(const T* x, int64_t n, Vec<A> constant) {
     const int64_t left = n - k * kLanes<A>;
     if (left <= 0) break;
     const Vec<A> value = Op::map(load_some_as<A>(x + k * kLanes<A>, left < kLanes<A> ? left : kLanes<A>), constant);
-    all.part[k] = select<Vec<A>>(lanes_below<Vec<A>>(left), value, Op::template identity<Vec<A>>());
+    const Vec<A> taken = select<Vec<A>>(lanes_below<Vec<A>>(left), value, Op::template identity<Vec<A>>());
+    if constexpr (requires { Op::take(taken, taken); }) {
+      all.part[k] = Op::take(all.part[k], taken);
+    } else {
+      all.part[k] = taken;
+    }
   }
   return fold_parts<Op, A>(all);
 }
@@ -169,31 +174,40 @@ void reduce_whole_rows(const Reduction& plan, const T* x, const A* c, Y* y, int6
   }
 }
 
+/// Results begin..end-1, each as a whole.
+template <class Op, class A, class T, class Y>
+CR_INLINE void reduce_results(const Reduction& plan, const RowCut& cut, const T* x, const A* c, Y* y, int64_t begin, int64_t end) {
+  if (cut.in_place && cut.blocks == 1) return reduce_whole_rows<Op, A>(plan, x, c, y, begin, end);
+  if constexpr (kIsFloat<Vec<A>> && sizeof(T) == sizeof(A)) {
+    if (plan.count > 0 && plan.count <= kShortRow && plan.reduced.rank == 1) {
+      return reduce_short_rows<Op, A>(plan, x, c, y, begin, end);
+    }
+  }
+  const AxisGroup& kept = plan.kept;
+  Position at = position_at(kept, kept.rank, begin);
+  for (int64_t i = begin; i < end; ++i, advance(kept, kept.rank, at)) {
+    const A constant = c == nullptr ? A{} : c[at.c];
+    store_result<Op, A>(plan, reduce_blocks<Op, A>(plan, cut, x + at.x, constant, 0, cut.blocks), constant, y + at.y);
+  }
+}
+
+/// Results of one unit.
+CR_INLINE int64_t row_grain(const Reduction& plan) {
+  return plan.count >= kReduceGrain ? 1 : (kReduceGrain / (plan.count + 16) + 15) / 16 * 16;
+}
+/// Blocks of one result that a unit takes; all of them where each result is one unit's.
+CR_INLINE int64_t row_segment(const Reduction& plan, const RowCut& cut) {
+  return segment_blocks(cut.blocks, plan.count / (cut.blocks > 0 ? cut.blocks : 1), plan.outputs);
+}
+
 template <class Op, class A, class T, class Y>
 CR_INLINE void reduce_rows(Context& ctx, const Reduction& plan, const T* x, const A* c, Y* y) {
   const RowCut cut = cut_rows(plan);
   const AxisGroup& kept = plan.kept;
-  const int64_t segment = segment_blocks(cut.blocks, plan.count / (cut.blocks > 0 ? cut.blocks : 1), plan.outputs);
+  const int64_t segment = row_segment(plan, cut);
   if (segment == cut.blocks) {
-    const int64_t grain = plan.count >= kReduceGrain ? 1 : (kReduceGrain / (plan.count + 16) + 15) / 16 * 16;
-    if (cut.in_place && cut.blocks == 1) {
-      return parallel_range(ctx, plan.outputs, grain,
-                            [&](int64_t begin, int64_t end) { reduce_whole_rows<Op, A>(plan, x, c, y, begin, end); });
-    }
-    if constexpr (kIsFloat<Vec<A>> && sizeof(T) == sizeof(A)) {
-      if (plan.count > 0 && plan.count <= kShortRow && plan.reduced.rank == 1) {
-        return parallel_range(ctx, plan.outputs, grain,
-                              [&](int64_t begin, int64_t end) { reduce_short_rows<Op, A>(plan, x, c, y, begin, end); });
-      }
-    }
-    parallel_range(ctx, plan.outputs, grain, [&](int64_t begin, int64_t end) {
-      Position at = position_at(kept, kept.rank, begin);
-      for (int64_t i = begin; i < end; ++i, advance(kept, kept.rank, at)) {
-        const A constant = c == nullptr ? A{} : c[at.c];
-        store_result<Op, A>(plan, reduce_blocks<Op, A>(plan, cut, x + at.x, constant, 0, cut.blocks), constant, y + at.y);
-      }
-    });
-    return;
+    return parallel_range(ctx, plan.outputs, row_grain(plan),
+                          [&](int64_t begin, int64_t end) { reduce_results<Op, A>(plan, cut, x, c, y, begin, end); });
   }
   const int64_t segments = (cut.blocks + segment - 1) / segment;
   Lanes<A>* parts = scratch<Lanes<A>>(ctx, plan.outputs * segments);

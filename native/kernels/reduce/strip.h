@@ -19,13 +19,13 @@ CR_INLINE void add_rows(const T* const* x, const A* c, int64_t n, A* sum) {
     const Vec<A> constant = load(c + i);
     Vec<A> total = load(sum + i);
 #pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) total = Op::join(total, Op::map(load_as<A>(x[r] + i), constant));
+    for (int r = 0; r < Rows; ++r) total = take<Op>(total, Op::map(load_as<A>(x[r] + i), constant));
     store(sum + i, total);
   }
   if (i == n) return;
   const Vec<A> constant = load(c + i);
   Vec<A> total = load(sum + i);
-  for (int r = 0; r < Rows; ++r) total = Op::join(total, Op::map(load_some_as<A>(x[r] + i, n - i), constant));
+  for (int r = 0; r < Rows; ++r) total = take<Op>(total, Op::map(load_some_as<A>(x[r] + i, n - i), constant));
   store_partial(sum + i, total, n - i);
 }
 

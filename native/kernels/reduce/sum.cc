@@ -4,16 +4,6 @@
 namespace chainrule::CR_ISA {
 
 struct Sum : Plain, JoinSum {};
-struct Mean : JoinSum {
-  template <class V>
-  static V map(V x, V) {
-    return x;
-  }
-  template <class V>
-  static V finish(V sum, V count, V) {
-    return sum / count;
-  }
-};
 
 CR_REGISTER(sum, (kernel_set(Registration{"sum", DType::f32, kIsa, "T>T", "", &run_reduce<Sum, float, float, float>},
                              Registration{"sum", DType::f64, kIsa, "T>T", "", &run_reduce<Sum, double, double, double>},

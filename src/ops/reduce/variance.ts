@@ -1,8 +1,7 @@
 import { checkOptions } from '../../errors.js';
-import { reducedShape } from '../../core/shape.js';
 import { kernel } from '../../runtime/kernel.js';
 import { scope } from '../../runtime/scope.js';
-import { emptyTensor, type Tensor } from '../../tensor/tensor.js';
+import type { Tensor } from '../../tensor/tensor.js';
 import { mul } from '../elementwise/mul.js';
 import { sqrt } from '../elementwise/sqrt.js';
 import { sub } from '../elementwise/sub.js';
@@ -11,8 +10,7 @@ import { apply, defineOp } from '../op.js';
 import { floatReducedSpec, keptHandle, reduceAttrs, reducedCount, restore, type ReduceAttrs, type ReduceOptions } from './axes.js';
 import { mean } from './mean.js';
 
-const forwardMean = kernel('mean', [1, 1]);
-const forward = kernel('variance', [2, 1], ['divisor']);
+const forward = kernel('variance', [1, 1], ['divisor']);
 
 interface VarianceAttrs extends ReduceAttrs {
   /** count - correction, 0 at least. */
@@ -24,10 +22,7 @@ export const varianceOp = defineOp({
   inputs: ['x'],
   infer: ({ x }, attrs: VarianceAttrs) => floatReducedSpec('variance', x, attrs),
   forward: ({ x }, out, { axes, divisor }) => {
-    const centre = emptyTensor(reducedShape(x.shape, axes, true), x.dtype);
-    forwardMean([x], [centre]);
-    forward([x, centre], [keptHandle(x, out, axes)], [divisor]);
-    centre.dispose();
+    forward([x], [keptHandle(x, out, axes)], [divisor]);
   },
   saves: ['x'],
   vjp: (g, { x }, { axes, divisor }) => ({
