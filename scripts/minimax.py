@@ -73,6 +73,12 @@ def tail_case(k, reach):
     return at, lambda t: 1 / at(t), -1, (reach - k) / (reach + k)
 
 
+def far_tail(w):
+    """(1 / sqrt(2 pi) - z normal_tail(z)) / w as a function of w = 1 / z^2."""
+    z = 1 / sqrt(w)
+    return (1 / sqrt(2 * pi) - z * normal_tail(z)) / w
+
+
 def or_limit(value, limit):
     """value(t), or the limit at the removable singularity t = 0."""
     return lambda t: value(t) if abs(t) > mpf(10) ** -18 else mpf(limit)
@@ -106,6 +112,8 @@ CASES = {
     "erf": (or_limit(lambda z: erf(sqrt(z)) / sqrt(z) - 1, 2 / sqrt(pi) - 1), lambda z: mpf(1), 0, 1),
     "tail32": tail_case(3.5, mpf(15)),
     "tail64": tail_case(4.5, mpf(39)),
+    # z (1 - Phi(z)) = exp(-z^2 / 2) (1 / sqrt(2 pi) - w p(w)), w = 1 / z^2, z in [5.3, 15]
+    "far_tail": (far_tail, lambda w: w / (1 / sqrt(2 * pi) - w * far_tail(w)), mpf(1) / 225, mpf("5.3") ** -2),
 }
 # Degrees for f32 and f64.
 DEGREES = {
@@ -119,6 +127,7 @@ DEGREES = {
     "erf": (12,),
     "tail32": (10,),
     "tail64": (24,),
+    "far_tail": (4,),
 }
 
 if __name__ == "__main__":

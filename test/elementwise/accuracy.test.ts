@@ -34,10 +34,10 @@ describe('the promised accuracy holds', () => {
     expect(worst.ulp, `at ${worst.x}`).toBeLessThanOrEqual(f.bound);
   });
 
-  it.each(functions.filter(({ name }) => name in f64Values))('$name in f64, against mpmath', ({ name, op, bound }) => {
+  it.each(functions.filter(({ name }) => name in f64Values))('$name in f64, against mpmath', ({ name, op, bound, bound64 = bound }) => {
     const values = f64Values[name]!;
     const worst = worstF64(op(f64(values.x)).dataSync(), values);
-    expect(worst.ulp, `at ${worst.x}`).toBeLessThanOrEqual(bound);
+    expect(worst.ulp, `at ${worst.x}`).toBeLessThanOrEqual(bound64);
   });
 
   it('pow in f64, against mpmath', () => {

@@ -1,15 +1,29 @@
 #include "kernels/elementwise/unary.h"
+#include "simd/exp_pair.h"
 #include "simd/normal.h"
 
 namespace chainrule::CR_ISA {
 
 /// x Phi(x), Phi the normal distribution function; Hendrycks & Gimpel 2016, arXiv:1606.08415. For negative x, Phi is the tail itself, so
 /// nothing cancels. Beyond the tail's reach x no longer grows, which makes gelu(-inf) = -0.
-template <class V>
-CR_INLINE V gelu_by_tail(V x) {
-  const V z = tail_argument(x);
-  const V tail = normal_tail(z).tail;
-  return x < V{} ? -z * tail : x * (num<V>(1) - tail);
+CR_INLINE VD gelu_by_tail(VD x) {
+  const VD z = tail_argument(x);
+  const VD tail = normal_tail(z).tail;
+  return x < VD{} ? -z * tail : x * (num<VD>(1) - tail);
+}
+/// For x < -5.3: z (1 - Phi(z)) = e^(-z^2 / 2) g, where g = 1 / sqrt(2 pi) less a small function of 1 / z^2. Of g and of the exponential
+/// two parts are kept until they are multiplied.
+CR_INLINE VF gelu_far_below(VF x) {
+  const VF z = at_most(-x, num<VF>(kTailReach<VF>)), minus_half = num<VF>(-0.5);
+  const auto square = two_product(z, z);
+  const VF w = num<VF>(1) / square.high;
+  const VF less =
+      w * polynomial(w, 0.3989397287182238282, -1.195903748927578477, 5.865431644814892666, -34.65750628245753621, 146.2749499864156456);
+  auto g = fast_two_sum(num<VF>(0x1.988454p-2), -less);
+  g.low += num<VF>(-0x1.857936p-27);
+  const auto e = exp_pair(minus_half * square.high, minus_half * square.low);
+  const auto y = product(g, Pair<VF>{e.high, e.low});
+  return -times_power_of_two(y.high + y.low, e.n);
 }
 /// Phi(x) + x exp(-x^2 / 2) / sqrt(2 pi).
 template <class V>
@@ -20,23 +34,25 @@ CR_INLINE V gelu_slope_by_tail(V x) {
   return x < V{} ? tail - density : (num<V>(1) - tail) + density;
 }
 
-/// In f32 by tables of u(z) = z (1 - Phi(z)) and its derivative, for |x| up to kReach: gelu(x) = max(x, 0) - u(|x|), and the slope is
-/// u'(|x|) for negative x, 1 - u'(|x|) for others. What lies beyond is rare.
+/// In f32 by tables of u(z) = z (1 - Phi(z)) and its derivative: gelu(x) = max(x, 0) - u(|x|), and the slope is u'(|x|) for negative x,
+/// 1 - u'(|x|) for others. Beyond its reach, u is too small to matter for positive x; what else lies beyond is rare.
 struct Gelu {
-  static constexpr double kWidth = 0.359375, kReach = 5.57;
+  static constexpr double kWidth = 0.34375, kReach = 5.32;
+  static constexpr double kSlopeWidth = 0.359375, kSlopeReach = 5.57;
   CR_INLINE VF f(VF x) {
     const VF z = at_most(abs(x), num<VF>(kReach));
     const Piece u = piece_of(kGeluTable, nearest_interval(z, kWidth), z);
     const VF y = fma(-u.offset, u.slope, at_least(x, VF{}) - u.value);
-    if (__builtin_expect(any_below(x, num<VF>(-kReach)), 0)) return x < num<VF>(-kReach) ? gelu_by_tail(x) : y;
+    if (__builtin_expect(any_below(x, num<VF>(-kReach)), 0)) return x < num<VF>(-kReach) ? gelu_far_below(x) : y;
     return y;
   }
   CR_INLINE VD f(VD x) { return gelu_by_tail(x); }
   CR_INLINE VF grad(VF g, VF x) {
-    const VF size = abs(x), z = at_most(size, num<VF>(kReach));
-    const VF low = piecewise(kGeluSlopeTable, nearest_interval(z, kWidth), z);
+    const VF size = abs(x), z = at_most(size, num<VF>(kSlopeReach));
+    const VF low = piecewise(kGeluSlopeTable, nearest_interval(z, kSlopeWidth), z);
     const VF slope = x < VF{} ? low : num<VF>(1) - low;
-    if (__builtin_expect(any_below(num<VF>(kReach), size), 0)) return g * (size > num<VF>(kReach) ? gelu_slope_by_tail(x) : slope);
+    if (__builtin_expect(any_below(num<VF>(kSlopeReach), size), 0))
+      return g * (size > num<VF>(kSlopeReach) ? gelu_slope_by_tail(x) : slope);
     return g * slope;
   }
   CR_INLINE VD grad(VD g, VD x) { return g * gelu_slope_by_tail(x); }

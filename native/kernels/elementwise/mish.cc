@@ -1,15 +1,30 @@
 #include "kernels/elementwise/unary.h"
-#include "simd/exp.h"
+#include "simd/exp_pair.h"
 
 namespace chainrule::CR_ISA {
 
 /// x tanh(softplus(x)); Misra 2019, arXiv:1908.08681. With e = e^x and n = e (e + 2): tanh(log(1 + e)) = n / (n + 2), which needs no
-/// logarithm. From x = 22 on that quotient is 1 and from -1000 down it is 0: x is limited there.
+/// logarithm. From x = 22 on that quotient is 1; far below it is e, and from -1000 down 0: x is limited there.
 struct Mish {
   template <class V>
   CR_INLINE V f(V x) {
-    const V e = exp(limit(x, -1000, 22)), n = e * (e + num<V>(2));
-    return (x < num<V>(-1000) ? num<V>(-1000) : x) * (n / (n + num<V>(2)));
+    constexpr double kFar = kIsF32<V> ? -80 : -600;
+    const V b = limit(x, kFar, 22);
+    const auto scaled = exp_pair(b);
+    const V power = power_of_two(scaled.n + num<V>(kRounder<V>));
+    const Pair<V> e{scaled.high * power, scaled.low * power};
+    // n and n + 2 in pairs. Where e > 2 the sum is less exact, and matters less.
+    const auto square = two_product(e.high, e.high);
+    auto n = fast_two_sum(e.high + e.high, square.high);
+    n.low += fma(e.low + e.low, e.high + num<V>(1), square.low);
+    const V divisor = n.high + num<V>(2);
+    const V y = quotient(product(Pair<V>{b, V{}}, n), Pair<V>{divisor, (n.high - (divisor - num<V>(2))) + n.low});
+    const V near = select<V>(x > num<V>(22), x, copysign(y, x));
+    if (__builtin_expect(any(x < num<V>(kFar)), 0)) {
+      const V c = at_least(x, num<V>(-1000));
+      return select<V>(x < num<V>(kFar), times_low_sigmoid(c, exp_pair(exp_pair_limit(c))), near);
+    }
+    return near;
   }
   /// n / (n + 2) + 4 x e (e + 1) / (n + 2)^2.
   template <class V>
