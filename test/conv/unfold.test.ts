@@ -38,3 +38,19 @@ test.each([1, 3])('few channels into many: images in windows, batches in units, 
     expect(compare(draw, { x: [2, 1, 400, width], w: [56, 1, 3, 3], stride: square(1), padding: square(1), ...base }, 'f32')).toBe('');
   }
 });
+
+/** Nine taps of a grey image (nine_taps.h): channels and pixels in tiles, the last of which repeat some of the ones before; rows as short as one element. */
+test('grey images, 3 x 3: every width to 50, 8 to 15 channels, groups, images cut by rows', () => {
+  const draw = new Integers(44);
+  const same = { stride: [1, 1], padding: [1, 1], dilation: [1, 1] } as const;
+  for (let width = 1; width <= 50; width++) {
+    const [height, channels, dtype] = [
+      Math.ceil(64 / width) + draw.next(0, 3),
+      draw.next(8, 15),
+      draw.next(0, 1) === 0 ? 'f32' : 'f64',
+    ] as const;
+    expect(compare(draw, { x: [draw.next(1, 2), 1, height, width], w: [channels, 1, 3, 3], groups: 1, ...same }, dtype)).toBe('');
+    expect(compare(draw, { x: [1, 2, height, width], w: [2 * channels, 1, 3, 3], groups: 2, ...same }, dtype)).toBe('');
+  }
+  expect(compare(draw, { x: [1, 1, 130, 131], w: [9, 1, 3, 3], groups: 1, ...same }, 'f64')).toBe('');
+});

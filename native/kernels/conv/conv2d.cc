@@ -24,7 +24,7 @@ void conv2d(Context& ctx, const Args& args) {
   if constexpr (sizeof(T) == 4) {
     if (winograd_pays(s, s.h.out, s.w.out)) return winograd_forward(ctx, s, x, weight, args.ins == 3 ? &args.in[2] : nullptr, y);
   }
-  if (unfolds(s) && !thin_fills(s)) return unfold_forward(ctx, s, x, weight, args.ins == 3 ? &args.in[2] : nullptr, y);
+  if (unfolds(s)) return unfold_forward(ctx, s, x, weight, args.ins == 3 ? &args.in[2] : nullptr, y);
   if (is_thin(s)) {
     const int64_t* stride = weight.strides;
     const T* bias = args.ins == 3 ? static_cast<const T*>(args.in[2].data) : nullptr;

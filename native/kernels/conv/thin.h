@@ -17,11 +17,6 @@ CR_INLINE bool is_thin(const ConvShape& s) {
   return (three || five) && (s.in_channels == 1 || s.out_channels == 1) && s.batch > 0;
 }
 
-/// Whether it beats unfolding, which multiplies faster but fills its vectors over the ends of rows; by shape alone.
-CR_INLINE bool thin_fills(const ConvShape& s) {
-  return is_thin(s) && s.in_channels == 1 && s.w.taps == 3 && s.w.in * 8 >= ceil_div(s.w.in, 16) * 16 * 7;
-}
-
 /// Planes [images, channels, height, width] of a tensor.
 template <class T>
 struct ThinPlanes {

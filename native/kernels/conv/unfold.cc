@@ -1,6 +1,6 @@
 #include "kernels/conv/unfold.h"
 
-#include "kernels/conv/padded.h"
+#include "kernels/conv/nine_taps.h"
 #include "kernels/conv/weights.h"
 #include "simd/stream.h"
 
@@ -70,12 +70,15 @@ CR_INLINE void unfold_all(Context& ctx, const ConvShape& s, const TensorView& x,
   int64_t* offset = scratch<int64_t>(ctx, k);
   unfold_offsets(s, planes, offset);
   const Rows slivers{0, m, ceil_div(m, kTileRows)};
-  const T* packed = pack_slivers(ctx, PointwiseWeight<T>{weight_rows<T>(ctx, weight), m * k, k, 1, nullptr, 0}, s.groups, slivers, k);
+  const bool nine = takes_nine(s, x);
+  const T* rows_of_weight = weight_rows<T>(ctx, weight);
+  const T* packed = nine ? nullptr : pack_slivers(ctx, PointwiseWeight<T>{rows_of_weight, m * k, k, 1, nullptr, 0}, s.groups, slivers, k);
   const auto aligned = [](int64_t elements) { return elements * static_cast<int64_t>(sizeof(T)) % kCacheLine == 0; };
   const int64_t bytes = s.batch * s.groups * m * s.h.out * s.w.out * static_cast<int64_t>(sizeof(T));
   const bool streamed = bytes >= kStreamBytes && reinterpret_cast<uintptr_t>(y.data) % kCacheLine == 0 && aligned(y.strides[0]) &&
                         aligned(y.strides[1]) && aligned(s.w.out);
-  const int64_t room = padded_room<T>(s.in_channels * channel_size(planes)), units = s.batch * s.groups * cut.parts;
+  const int64_t room = padded_room<T>(nine ? 3 * nine_plane(planes) + 16 : s.in_channels * channel_size(planes)),
+                units = s.batch * s.groups * cut.parts;
   const int64_t grain = max_of(1, kUnitWork * cut.parts / max_of(1, work));
   parallel_units(ctx, ceil_div(units, grain), [&](int64_t unit, int worker) {
     T* copies = worker_scratch<T>(ctx, worker, room) + kFrontRoom;
@@ -84,9 +87,18 @@ CR_INLINE void unfold_all(Context& ctx, const ConvShape& s, const TensorView& x,
       const int64_t first = part * s.h.out / cut.parts, rows = (part + 1) * s.h.out / cut.parts - first;
       Planes own = planes;
       own.h.first = first * s.h.stride - s.h.pad;
-      copy_planes(own, x, image, 1, group * s.in_channels, s.in_channels, copies);
       const T* add = bias == nullptr ? nullptr : static_cast<const T*>(bias->data) + group * m * bias->strides[0];
       T* to = static_cast<T*>(y.data) + image * y.strides[0] + group * m * y.strides[1] + first * s.w.out;
+      if (nine) {
+        const T* plane = static_cast<const T*>(x.data) + image * x.strides[0] + group * x.strides[1];
+        const int64_t each = bias == nullptr ? 0 : bias->strides[0], apart = nine_plane(planes);
+        T* moved = copies + nine_shift(s.w.out);
+        copy_nine(plane, s.h.in, s.w.in, own.h.first, own.h.first + rows + 2, moved, apart);
+        multiply_nine(
+            NineTaps<T>{m, rows * s.w.out, moved, rows_of_weight + group * m * k, add, s.w.out, apart, each, to, y.strides[1], streamed});
+        continue;
+      }
+      copy_planes(own, x, image, 1, group * s.in_channels, s.in_channels, copies);
       const UnfoldProduct<T> p{slivers,      k,       offset, packed + group * m * k, add, bias == nullptr ? 0 : bias->strides[0], to,
                                y.strides[1], streamed};
       multiply_window(p, copies, rows * s.w.out);
