@@ -15,6 +15,11 @@ export function codeOf(dtype: DType): number {
 /** Bytes per element. */
 export const itemSize: Readonly<Record<DType, number>> = { f32: 4, f64: 8, i32: 4, i64: 8, u8: 1, bool: 1, i8: 1, bf16: 2, f16: 2 };
 
+/** itemSize without the look-up for the commonest dtype: every new tensor asks. */
+export function bytesOf(dtype: DType): number {
+  return dtype === 'f32' ? 4 : itemSize[dtype];
+}
+
 /** The typed arrays that hold tensor data on the JavaScript side; bool is bytes 0 and 1, bf16 and f16 are their values in f32. */
 export interface DataArrays {
   f32: Float32Array;

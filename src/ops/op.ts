@@ -278,11 +278,16 @@ function named<K extends string, V>(keys: readonly K[], values: readonly V[]): R
   return result as Record<K, V>;
 }
 
-/** The values of `x` in the order of `keys`. */
+/** The values of `x` in the order of `keys`: that in which most callers and rules write them, and then they are read from where they lie (see `run`). */
 function listed<K extends string, V>(keys: readonly K[], x: Record<K, V>): V[] {
   const values = new Array<V>(keys.length);
-  for (let i = 0; i < keys.length; i++) values[i] = x[keys[i] as K];
-  return values;
+  let i = 0;
+  for (const key in x) {
+    const value = x[key];
+    if (key !== keys[i]) return keys.map((one) => x[one]);
+    values[i++] = value;
+  }
+  return i === keys.length ? values : keys.map((one) => x[one]);
 }
 
 /** What an op whose rule reads only shapes saves. */

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { dataArray, isFloating, isHalf, itemSize, type DataArray, type DType, type RawArray } from '../core/dtype.js';
+import { bytesOf, dataArray, isFloating, isHalf, itemSize, type DataArray, type DType, type RawArray } from '../core/dtype.js';
 import { contiguousStrides, formatShape, sizeOf, type Shape, type Spec } from '../core/shape.js';
 import { DTypeError, GradError, ShapeError } from '../errors.js';
 import { checkLive, Handle } from '../runtime/handle.js';
@@ -232,7 +232,7 @@ export class Tensor extends Handle {
 
 /** A new tensor with unset values. */
 export function emptyTensor(shape: Shape, dtype: DType): Tensor {
-  const storage = allocate(sizeOf(shape) * itemSize[dtype]);
+  const storage = allocate(sizeOf(shape) * bytesOf(dtype));
   return new Tensor(storage, dtype, shape, contiguousStrides(shape), 0);
 }
 
