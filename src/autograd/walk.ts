@@ -1,12 +1,13 @@
 import { GradError, ShapeError } from '../errors.js';
-import { formatShape, sameShape } from '../core/shape.js';
+import { formatShape, sameShape, type Spec } from '../core/shape.js';
 import { add } from '../ops/elementwise/add.js';
 import { sourceOf, unpack } from '../ops/op.js';
 import { sumTo } from '../ops/reduce/sum-to.js';
-import { isNewest, scope } from '../runtime/scope.js';
+import type { Handle } from '../runtime/handle.js';
+import { newestOwned, releaseSince } from '../runtime/scope.js';
 import { drop } from '../runtime/storage.js';
-import { withRecording } from '../tensor/mode.js';
-import type { Node } from '../tensor/node.js';
+import { setRecording } from '../tensor/mode.js';
+import type { Node, SavedTensor } from '../tensor/node.js';
 import { shareHandle, Tensor } from '../tensor/tensor.js';
 
 export interface WalkOptions {
@@ -75,36 +76,50 @@ export function walk(
   arrive: (leaf: Tensor, g: Tensor) => void,
   options: WalkOptions,
 ): (Tensor | null)[] {
-  return withRecording(options.createGraph, () => {
-    const { steps, leaves, places, targetPlaces, count } = reachable(outputs, targets, options.after ?? 0);
-    const cotangents = new Cotangents(count);
-    for (let i = 0; i < outputs.length; i++) {
-      const place = places[i] as number;
-      if (place >= 0) cotangents.give(place, (outputs[i] as Tensor).nodeIndex, ownGradient(seeds[i] as Tensor));
+  // No function within a function: V8 makes it anew, and calls it the slow way, in each walk.
+  const before = setRecording(options.createGraph);
+  try {
+    return propagate(outputs, seeds, targets, arrive, options);
+  } finally {
+    setRecording(before);
+  }
+}
+
+function propagate(
+  outputs: readonly Tensor[],
+  seeds: readonly Tensor[],
+  targets: readonly Target[] | null,
+  arrive: (leaf: Tensor, g: Tensor) => void,
+  options: WalkOptions,
+): (Tensor | null)[] {
+  const { steps, leaves, places, targetPlaces, count } = reachable(outputs, targets, options.after ?? 0);
+  const cotangents = new Cotangents(count);
+  for (let i = 0; i < outputs.length; i++) {
+    const place = places[i] as number;
+    if (place >= 0) cotangents.give(place, (outputs[i] as Tensor).nodeIndex, ownGradient(seeds[i] as Tensor, null));
+  }
+  for (const step of steps) {
+    const g = cotangents.at(step.place);
+    if (g !== null) visit(step, g, cotangents);
+    if (!options.retainGraph) consume(step.node);
+    if (g !== null && !step.isTarget) for (const one of g) one?.dispose();
+  }
+  if (targets === null) {
+    for (const { leaf, place } of leaves) {
+      const g = cotangents.at(place)?.[0] ?? null;
+      if (g !== null) arrive(leaf, g);
     }
-    for (const step of steps) {
-      const g = cotangents.at(step.place);
-      if (g !== null) visit(step, g, cotangents);
-      if (!options.retainGraph) consume(step.node);
-      if (g !== null && !step.isTarget) for (const one of g) one?.dispose();
-    }
-    if (targets === null) {
-      for (const { leaf, place } of leaves) {
-        const g = cotangents.at(place)?.[0] ?? null;
-        if (g !== null) arrive(leaf, g);
-      }
-      return [];
-    }
-    const given = new Set<Tensor>();
-    return targets.map(({ index }, i) => {
-      const place = targetPlaces[i] as number;
-      const g = place < 0 ? null : (cotangents.at(place)?.[index] ?? null);
-      if (g === null) return null;
-      // A target named twice gets a handle of its own each time.
-      if (given.has(g)) return shareGradient(g);
-      given.add(g);
-      return g;
-    });
+    return [];
+  }
+  const given = new Set<Tensor>();
+  return targets.map(({ index }, i) => {
+    const place = targetPlaces[i] as number;
+    const g = place < 0 ? null : (cotangents.at(place)?.[index] ?? null);
+    if (g === null) return null;
+    // A target named twice gets a handle of its own each time.
+    if (given.has(g)) return shareGradient(g);
+    given.add(g);
+    return g;
   });
 }
 
@@ -114,6 +129,8 @@ interface Step {
   readonly place: number;
   /** By parent: the place where its cotangent goes, -1 when it does not lead to a target. */
   readonly routes: readonly number[];
+  /** Whether any of them does. */
+  readonly leads: boolean;
   readonly isTarget: boolean;
 }
 
@@ -142,7 +159,8 @@ function reachable(outputs: readonly Tensor[], targets: readonly Target[] | null
   const nodes: Node[] = [];
   const leaves: { leaf: Tensor; place: number }[] = [];
   const leading = wanted === null ? none : new Set<Node | Tensor>();
-  const stack: (Node | Tensor | null)[] = outputs.map(sourceOf);
+  const stack: (Node | Tensor | null)[] = [];
+  for (let i = 0; i < outputs.length; i++) stack.push(sourceOf(outputs[i] as Tensor));
   let seen = 0;
   while (stack.length > 0) {
     const source = stack.pop() ?? null;
@@ -163,20 +181,29 @@ function reachable(outputs: readonly Tensor[], targets: readonly Target[] | null
       if (node.parents.some((parent) => parent !== null && leading.has(parent))) leading.add(node);
     }
   }
-  const placeOf = (source: Node | Tensor | null): number => (source !== null && source.seenBy === search ? source.place : -1);
-  const steps: Step[] = [];
-  for (const node of nodes) {
-    if (wanted !== null && !leading.has(node)) continue;
+  const visited = wanted === null ? nodes : nodes.filter((node) => leading.has(node));
+  const steps = new Array<Step>(visited.length);
+  for (let s = 0; s < visited.length; s++) {
+    const node = visited[s] as Node;
     const { parents } = node;
     const routes = new Array<number>(parents.length);
+    let leads = false;
     for (let i = 0; i < parents.length; i++) {
       const parent = parents[i] ?? null;
-      routes[i] = parent === null || (wanted !== null && !leading.has(parent)) ? -1 : placeOf(parent);
+      const place = parent === null || (wanted !== null && !leading.has(parent)) ? -1 : placeOf(parent, search);
+      routes[i] = place;
+      if (place >= 0) leads = true;
     }
-    steps.push({ node, place: node.place, routes, isTarget: wanted?.has(node) === true });
+    steps[s] = { node, place: node.place, routes, leads, isTarget: wanted?.has(node) === true };
   }
-  const targetPlaces = targets === null ? [] : targets.map((t) => placeOf(t.source));
-  return { steps, leaves, places: outputs.map((t) => placeOf(sourceOf(t))), targetPlaces, count: seen };
+  const targetPlaces = targets === null ? [] : targets.map((t) => placeOf(t.source, search));
+  const places = new Array<number>(outputs.length);
+  for (let i = 0; i < outputs.length; i++) places[i] = placeOf(sourceOf(outputs[i] as Tensor), search);
+  return { steps, leaves, places, targetPlaces, count: seen };
+}
+
+function placeOf(source: Node | Tensor | null, search: number): number {
+  return source !== null && source.seenBy === search ? source.place : -1;
 }
 
 function isNewestFirst(nodes: readonly Node[]): boolean {
@@ -185,9 +212,9 @@ function isNewestFirst(nodes: readonly Node[]): boolean {
 }
 
 /** Calls one rule and passes its results on to the parents. */
-function visit({ node, routes }: Step, g: (Tensor | null)[], cotangents: Cotangents): void {
+function visit({ node, routes, leads }: Step, g: (Tensor | null)[], cotangents: Cotangents): void {
   const { rule } = node;
-  if (routes.every((place) => place < 0)) return;
+  if (!leads) return;
   if (rule.pull === null)
     throw new GradError(
       rule.name,
@@ -202,26 +229,39 @@ function visit({ node, routes }: Step, g: (Tensor | null)[], cotangents: Cotange
   const { pull } = rule;
   const { saved } = node;
   while (g.length < node.outputs) g.push(null);
-  // The results leave the scope under the walk's ownership; what the rule made on the way is released here.
-  const results = scope(() => {
-    const handles = saved.map((one) => unpack(one, rule.name));
-    const thunks = pull(g, handles, node.attrs, node.specs, node.outSpecs);
-    const found = new Array<Tensor | null>(routes.length);
-    for (let i = 0; i < routes.length; i++) {
-      const thunk = thunks[i] ?? null;
-      if (thunk === null || (routes[i] as number) < 0) {
-        found[i] = null;
-        continue;
-      }
-      const { shape } = node.specs[i] as { shape: readonly number[] };
-      const result = sumTo(checkedGradient(rule.name, thunk(), shape), shape);
-      found[i] = found.includes(result) ? shareGradient(result) : ownGradient(result);
+  // What the rule makes on the way is released, the results stay with the scope around: the walk's.
+  const before = newestOwned();
+  const handles = new Array<Tensor>(saved.length);
+  for (let i = 0; i < saved.length; i++) handles[i] = unpack(saved[i] as SavedTensor, rule.name);
+  const thunks = pull(g, handles, node.attrs, node.specs, node.outSpecs);
+  const results = new Array<Tensor | null>(routes.length);
+  for (let i = 0; i < routes.length; i++) {
+    const thunk = (routes[i] as number) < 0 ? null : (thunks[i] ?? null);
+    if (thunk === null) {
+      results[i] = null;
+      continue;
     }
-    return found;
-  }, `the gradient of ${rule.name}`);
+    const { shape } = node.specs[i] as Spec;
+    const result = sumTo(checkedGradient(rule.name, thunk(), shape), shape);
+    results[i] = results.includes(result) ? shareGradient(result) : ownGradient(result, before);
+  }
+  releaseBut(results, before, `the gradient of ${rule.name}`);
   for (let i = 0; i < routes.length; i++) {
     const result = results[i] ?? null;
     if (result !== null) cotangents.give(routes[i] as number, node.parentIndex[i] as number, result);
+  }
+}
+
+/** Releases what the scope has come to own since `before`, except `results`. */
+function releaseBut(results: readonly (Tensor | null)[], before: Handle | null, by: string): void {
+  for (let i = 0; i < results.length; i++) {
+    const result = results[i] ?? null;
+    if (result !== null) result.escapes = true;
+  }
+  releaseSince(before, by);
+  for (let i = 0; i < results.length; i++) {
+    const result = results[i] ?? null;
+    if (result !== null) result.escapes = false;
   }
 }
 
@@ -236,9 +276,9 @@ function checkedGradient(op: string, g: Tensor, shape: readonly number[]): Tenso
   return g;
 }
 
-/** g itself where nobody else can hold it: its scope made it last. Else a handle of its own. */
-function ownGradient(g: Tensor): Tensor {
-  return isNewest(g) ? g : shareGradient(g);
+/** g itself where nobody else can hold it: its scope made it last, after `before`. Else a handle of its own. */
+function ownGradient(g: Tensor, before: Handle | null): Tensor {
+  return g !== before && g === newestOwned() && !g.kept ? g : shareGradient(g);
 }
 
 /** A handle of its own on g, so that one tensor can be passed to several parents and be disposed by each. */

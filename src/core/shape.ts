@@ -118,9 +118,16 @@ export function normalizeAxis(op: string, axis: number, shape: Shape): number {
   return axis < 0 ? axis + rank : axis;
 }
 
+/** 0, 1, ..., count - 1 */
+function firstAxes(count: number): number[] {
+  const axes = new Array<number>(count);
+  for (let i = 0; i < count; i++) axes[i] = i;
+  return axes;
+}
+
 /** Sorted, distinct axes; undefined means all. Throws ShapeError on a repeated axis. */
 export function normalizeAxes(op: string, axes: number | readonly number[] | undefined, shape: Shape): number[] {
-  if (axes === undefined) return shape.map((_, i) => i);
+  if (axes === undefined) return firstAxes(shape.length);
   const list = (typeof axes === 'number' ? [axes] : [...checkList(op, 'axis', axes)])
     .map((axis) => normalizeAxis(op, axis, shape))
     .sort((a, b) => a - b);
@@ -132,6 +139,14 @@ export function normalizeAxes(op: string, axes: number | readonly number[] | und
 
 /** The shape after reducing `axes` (sorted): removed, or kept with size 1. */
 export function reducedShape(shape: Shape, axes: readonly number[], keepdims: boolean): number[] {
-  if (keepdims) return shape.map((n, i) => (axes.includes(i) ? 1 : n));
-  return shape.filter((_, i) => !axes.includes(i));
+  const left = new Array<number>(keepdims ? shape.length : shape.length - axes.length);
+  let reduced = 0;
+  for (let i = 0; i < shape.length; i++) {
+    if (axes[reduced] !== i) left[keepdims ? i : i - reduced] = shape[i] as number;
+    else {
+      if (keepdims) left[i] = 1;
+      reduced++;
+    }
+  }
+  return left;
 }

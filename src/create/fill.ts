@@ -30,7 +30,7 @@ export function ones(shape: Shape, options: CreateOptions = {}): Tensor {
 function filled(op: string, shape: Shape, value: number, { dtype = 'f32', requiresGrad = false }: CreateOptions): Tensor {
   checkShape(op, shape);
   checkDType(op, dtype);
-  const out = emptyTensor([...shape], dtype);
+  const out = emptyTensor(shape.slice(), dtype);
   if (out.size > 0) fill([], [out], [value]);
   if (requiresGrad) out.requiresGrad = true;
   return out;

@@ -17,7 +17,7 @@ export class Handle {
   declare releasedBy: string;
   /** Taken out of its scope by keep() or by becoming a parameter. */
   declare kept: boolean;
-  /** While its scope ends: it is part of the result. */
+  /** While its scope ends: it is part of the result and goes to the scope around. */
   declare escapes: boolean;
   /** The handle that its scope owned before it. */
   declare older: Handle | null;

@@ -30,9 +30,17 @@ export function own(handle: Handle): void {
   current.newest = handle;
 }
 
-/** Whether the current scope owns the handle and has come to own none since. */
-export function isNewest(handle: Handle): boolean {
-  return current?.newest === handle && !handle.kept;
+/** The handle that the current scope came to own last: where `releaseSince` stops. */
+export function newestOwned(): Handle | null {
+  return current?.newest ?? null;
+}
+
+/** Releases what the current scope has come to own since `before` was its newest, except what `escapes`: a scope within a scope for the price of a loop. */
+export function releaseSince(before: Handle | null, by: string): void {
+  if (current === undefined) return;
+  const { newest } = current;
+  current.newest = before;
+  releaseChain(newest, before, by);
 }
 
 /** Releases a handle now; `by` is named when it is used afterwards. Releasing twice is fine. */
@@ -75,17 +83,22 @@ export function scope<T>(fn: () => T, name = 'scope()'): T {
 
 function close(ended: Scope, result: unknown): void {
   mark(result, true, 0);
-  let handle = ended.newest;
-  while (handle !== null) {
+  releaseChain(ended.newest, null, ended.name);
+  mark(result, false, 0);
+}
+
+/** Releases the handles from `newest` to the one after `end`; those that escape become the current scope's. */
+function releaseChain(newest: Handle | null, end: Handle | null, by: string): void {
+  let handle = newest;
+  while (handle !== null && handle !== end) {
     const { older } = handle;
     handle.older = null;
     if (handle.releasedBy === '' && !handle.kept) {
       if (handle.escapes) own(handle);
-      else releaseHandle(handle, ended.name);
+      else releaseHandle(handle, by);
     }
     handle = older;
   }
-  mark(result, false, 0);
 }
 
 const maxDepth = 16;

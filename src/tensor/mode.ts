@@ -16,11 +16,17 @@ export function enableGrad<T>(fn: () => T): T {
 }
 
 export function withRecording<T>(on: boolean, fn: () => T): T {
-  const before = recording;
-  recording = on;
+  const before = setRecording(on);
   try {
     return fn();
   } finally {
-    recording = before;
+    setRecording(before);
   }
+}
+
+/** Internal: switches recording and returns what it was. Whoever calls it sets it back, whatever happens. */
+export function setRecording(on: boolean): boolean {
+  const before = recording;
+  recording = on;
+  return before;
 }

@@ -8,7 +8,10 @@ export const expandOp = defineView({
   name: 'expand',
   view: (x, { shape }: { shape: Shape }) => {
     const lead = shape.length - x.shape.length;
-    const strides = shape.map((n, i) => (i < lead || (x.shape[i - lead] === 1 && n !== 1) ? 0 : (x.strides[i - lead] as number)));
+    const strides = new Array<number>(shape.length);
+    for (let i = 0; i < shape.length; i++) {
+      strides[i] = i < lead || (x.shape[i - lead] === 1 && shape[i] !== 1) ? 0 : (x.strides[i - lead] as number);
+    }
     return { shape, strides, offset: x.offset };
   },
   vjp: (g, _attrs, x) => sumTo(g, x.shape),
@@ -20,5 +23,5 @@ export function expand(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
   const full = broadcastShapes('expand', x.shape, shape, ['x', 'shape']);
   if (!sameShape(full, shape)) throw new ShapeError('expand', `x ${formatShape(x.shape)} does not broadcast to ${formatShape(shape)}`);
-  return expandOp.apply(x, { shape: [...shape] });
+  return expandOp.apply(x, { shape: shape.slice() });
 }

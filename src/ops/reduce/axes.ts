@@ -47,7 +47,8 @@ export function keptHandle(x: Spec, out: Tensor, axes: readonly number[]): Handl
 
 /** A result of reducing `shape` over `axes`, repeated along them. [...] -> shape. */
 export function spread(y: Tensor, shape: Shape, axes: readonly number[]): Tensor {
-  const leading = axes.every((axis, i) => axis === i) && y.shape.length + axes.length === shape.length;
+  // Sorted and distinct, axes are the first ones when the last of them is.
+  const leading = (axes[axes.length - 1] ?? -1) === axes.length - 1 && y.shape.length + axes.length === shape.length;
   return expand(leading ? y : restore(y, shape, axes), shape);
 }
 
