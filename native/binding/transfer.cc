@@ -40,19 +40,23 @@ Napi::Value allocate(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(id));
 }
 
-/// submit(words: Float64Array, count, seq): queues the first `count` words, which are copied. False: the queue is full, call again.
+/// submit(words: Float64Array, count, seq): queues the first `count` words, which are copied, and returns how much waited before them, in
+/// words. -1: the queue is full, call again.
 Napi::Value submit(const Napi::CallbackInfo& info) {
   const auto words = doubles_argument(info, 0, "words");
   const auto count = static_cast<ptrdiff_t>(whole_argument(info, 1, "count", 0, static_cast<int64_t>(words.size())));
   const uint64_t seq = seq_argument(info, 2);
-  if (queue_is_full()) return Napi::Boolean::New(info.Env(), false);
+  if (queue_is_full()) return Napi::Number::New(info.Env(), -1);
+  const size_t waiting = Executor::instance().queued();
   Item item;
   item.words = Executor::instance().take_words();
   item.words.assign(words.begin(), words.begin() + count);
-  return enqueue(info, seq, std::move(item));
+  enqueue(info, seq, std::move(item));
+  return Napi::Number::New(info.Env(), static_cast<double>(waiting));
 }
 
-/// write(block, byteOffset, data: TypedArray, seq): copies data now, writes it into the block in its turn. False: as submit.
+/// write(block, byteOffset, data: TypedArray, seq): copies data now, writes it into the block in its turn. False: the queue is full, call
+/// again.
 Napi::Value write(const Napi::CallbackInfo& info) {
   Item item;
   item.kind = Item::Kind::write;
@@ -68,7 +72,7 @@ Napi::Value write(const Napi::CallbackInfo& info) {
 }
 
 /// read(block, byteOffset, destination: TypedArray, seq): fills destination in its turn. The caller keeps destination alive and unread
-/// until the read is done. False: as submit.
+/// until the read is done. False: as write.
 Napi::Value read(const Napi::CallbackInfo& info) {
   Item item;
   item.kind = Item::Kind::read;

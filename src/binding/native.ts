@@ -36,7 +36,8 @@ export interface Native {
   attach(onDone: () => void): void;
   keepAlive(on: boolean): void;
   allocate(bytes: number, count: number): number;
-  submit(words: Float64Array, count: number, seq: number): boolean;
+  /** What waited before it in the queue, in words; -1 where others return false. */
+  submit(words: Float64Array, count: number, seq: number): number;
   write(block: number, byteOffset: number, data: RawArray, seq: number): boolean;
   read(block: number, byteOffset: number, destination: RawArray, seq: number): boolean;
   wait(seq: number, timeoutMs: number): boolean;

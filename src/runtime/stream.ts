@@ -12,14 +12,17 @@ const capacity = 1 << 14;
 const words = new Float64Array(capacity);
 /** A batch is handed over when it is this long ... */
 const flushWords = 6144;
-/** ... or when it holds enough work (elements touched) to keep the executor busy while more is being recorded. */
+/** ... or when it holds enough work (elements touched) to keep the executor busy while more is being recorded; */
 const flushElements = 1 << 16;
+/** more while batches wait in the queue already: handing one over and taking it out costs both sides about a microsecond. */
+const flushElementsBusy = 1 << 19;
 const fresh = 64;
 const releaseBlock = -1;
 const dropAllCopies = -2;
 
 let used = 0;
 let elements = 0;
+let enough = flushElements;
 let seq = 0;
 
 /** Hands everything recorded so far to the executor. */
@@ -28,7 +31,9 @@ export function flush(): void {
   const count = used;
   used = 0;
   elements = 0;
-  again(() => native.submit(words, count, seq));
+  let waiting = -1;
+  while (waiting < 0) waiting = native.submit(words, count, seq);
+  enough = waiting > 0 ? flushElementsBusy : flushElements;
 }
 
 /** How long one look for progress may block; between two of them a worker that is being terminated stops. */
@@ -73,7 +78,7 @@ export function command(
   words[start + 5] = params.length;
   used = at;
   if (fallible !== '') rememberSite(seq, fallible);
-  if (used > flushWords || elements > flushElements) flush();
+  if (used > flushWords || elements > enough) flush();
 }
 
 function operand(start: number, t: Handle, flag: number): number {
