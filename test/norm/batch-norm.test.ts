@@ -45,4 +45,26 @@ describe('batchNorm when training', () => {
     // x itself is rounded to 2^-10 at 1e4.
     for (let i = 0; i < 20; i++) expect(Math.abs(Number(y[i]) - ((values[i] ?? 0) - mean) / deviation)).toBeLessThan(2 ** -10);
   });
+
+  it.each([
+    ['a first image far from the others', (n: number, i: number) => (n === 0 ? 1e4 : 0) + ((i * 29) % 83) / 83],
+    ['equal elements', () => 0.1],
+    ['a NaN', (n: number, i: number) => (n === 2 && i === 5 ? NaN : i)],
+    ['an infinity', (n: number, i: number) => (n === 0 && i === 5 ? Infinity : i)],
+  ])('gives mean and variance of %s', async (_, value) => {
+    const [images, size] = [9, 1100]; // the first guess of a mean is that of 1024 elements
+    const all = Float32Array.from({ length: images * size }, (_v, i) => value(Math.floor(i / size), i % size));
+    const [runningMean, runningVar] = [zeros([1]), zeros([1])];
+    batchNorm(fromArray(all, [images, 1, size]), { training: true, momentum: 1, runningMean, runningVar });
+    const mean = all.reduce((a, b) => a + b, 0) / all.length;
+    const variance = all.reduce((a, v) => a + (v - mean) ** 2, 0) / (all.length - 1);
+    const [[gotMean = 0], [gotVariance = 0]] = [await runningMean.data(), await runningVar.data()];
+    if (Number.isNaN(variance)) {
+      expect(gotVariance).toBeNaN();
+      return;
+    }
+    // A sum of 9900 numbers is rounded at most some 40 times on its way (blocks, lanes, tree), and half of one may be taken away.
+    expect(Math.abs(gotMean - mean)).toBeLessThanOrEqual(40 * 2 ** -24 * Math.abs(mean));
+    expect(Math.abs(gotVariance - variance)).toBeLessThanOrEqual(80 * 2 ** -24 * variance + (2 ** -24 * mean) ** 2);
+  });
 });

@@ -33,3 +33,26 @@ describe('the gradient of a large layerNorm', () => {
     });
   });
 });
+
+describe('layerNorm', () => {
+  it.each([
+    [7, 1],
+    [7, 17],
+    [23, 100],
+    [6, 256],
+    [6, 257],
+    [4100, 768], // 2 x 12 MB: the result goes past the caches
+    [4100, 767],
+  ])('gives [%i, %i] the bits that each row has by itself', (count, n) => {
+    scope(() => {
+      const ramp = (step: number, size: number): Float32Array =>
+        Float32Array.from({ length: size }, (_, i) => (((i * step) % 1013) - 500) / 300);
+      const x = fromArray(ramp(7919, count * n), [count, n]);
+      const options = { weight: fromArray(ramp(31, n), [n]), bias: fromArray(ramp(17, n), [n]) };
+      const all = layerNorm(x, n, options);
+      for (const row of [0, 1, 3, count - 3, count - 1]) {
+        expect(narrow(all, 0, row, 1).dataSync()).toEqual(layerNorm(narrow(x, 0, row, 1), n, options).dataSync());
+      }
+    });
+  });
+});

@@ -17,7 +17,7 @@ function lines(values: Float32Array, outer: number, n: number, inner: number): n
   });
 }
 
-const widths = [1, 2, 3, 7, 10, 15, 16, 17, 33, 63, 64, 65, 511, 513, 2047, 2049];
+const widths = [1, 2, 3, 7, 10, 15, 16, 17, 33, 63, 64, 65, 128, 256, 272, 511, 513, 2047, 2049];
 const shapes: [number, number, number][] = [
   ...widths.map((inner): [number, number, number] => [1, 300, inner]),
   ...widths.slice(0, 11).map((inner): [number, number, number] => [3, 41, inner]),

@@ -71,38 +71,86 @@ CR_INLINE void for_channels(Context& ctx, const Channels& k, T* const (&operands
   });
 }
 
+/// Sums of what body(i, m) gives for begin..end-1: of the first, and of the first times the second. Op is JoinSum, the order that of
+/// sum_two_range.
+template <class T, class Body>
+CR_INLINE Two<Lanes<T>> sum_products(int64_t begin, int64_t end, Body body) {
+  constexpr int parts = Lanes<T>::kParts, lanes = kLanes<T>, groups = 2;
+  Two<Lanes<T>> sum[groups] = {};
+  const auto add = [&](Two<Lanes<T>>& to, int k, const Two<Vec<T>>& value) CR_INLINE_LAMBDA {
+    to.first.part[k] += value.first;
+    to.second.part[k] = fma(value.first, value.second, to.second.part[k]);
+  };
+  int64_t i = begin;
+  for (; i + groups * kVirtualLanes <= end; i += groups * kVirtualLanes) {
+#pragma GCC unroll 2
+    for (int g = 0; g < groups; ++g) {
+#pragma GCC unroll 8
+      for (int k = 0; k < parts; ++k) add(sum[g], k, body(i + g * kVirtualLanes + k * lanes, static_cast<int64_t>(lanes)));
+    }
+  }
+  sum[0] = {join_lanes<JoinSum>(sum[0].first, sum[1].first), join_lanes<JoinSum>(sum[0].second, sum[1].second)};
+  while (i < end) {
+#pragma GCC unroll 8
+    for (int k = 0; k < parts && i < end; ++k, i += lanes) {
+      const int64_t left = end - i;
+      const Two<Vec<T>> value = body(i, left < lanes ? left : static_cast<int64_t>(lanes));
+      const auto counts = lanes_below<Vec<T>>(left);
+      add(sum[0], k, {select<Vec<T>>(counts, value.first, Vec<T>{}), select<Vec<T>>(counts, value.second, Vec<T>{})});
+    }
+  }
+  return sum[0];
+}
+/// The same over all elements of a channel; row_body(r) gives the body of row r.
+template <class T, class RowBody>
+CR_INLINE Two<T> sum_channel(int64_t runs, int64_t length, RowBody row_body) {
+  BlockTree<JoinSum, T> first, second;
+  first.pushed = second.pushed = 0;
+  for (int64_t r = 0; r < runs; ++r) {
+    const auto body = row_body(r);
+    for (int64_t start = 0; start < length; start += kBlockElements) {
+      const Two<Lanes<T>> block = sum_products<T>(start, length - start < kBlockElements ? length : start + kBlockElements, body);
+      tree_push(first, block.first);
+      tree_push(second, block.second);
+    }
+  }
+  return {fold_lanes<JoinSum, T>(tree_total(first)), fold_lanes<JoinSum, T>(tree_total(second))};
+}
+
 struct Moments {
   double count, mean, squares;  // sum of squared deviations from the mean
 };
 
-/// Mean and squared deviations of each block of up to 4096 elements, merged in order (Chan, Golub, LeVeque 1979): one pass over memory.
+/// Elements whose mean is taken for a first guess of the channel's.
+inline constexpr int64_t kPivotElements = 1024;
+
+/// In one pass over memory: the sum s of x - p and that of its square, q, where p is the mean of the first elements; the mean is p + s / n
+/// and the squared deviations from it are q - s^2 / n. Where that would take more than half of q away, p was a bad guess: the pass is
+/// repeated with the mean as p. So the difference loses one binary place at most.
 template <class T>
 CR_INLINE Moments channel_moments(const Channel<T>& x) {
   using V = Vec<T>;
-  Moments all = {0, 0, 0};
-  for (int64_t r = 0; r < x.runs; ++r) {
-    for (int64_t start = 0; start < x.length; start += kBlockElements) {
-      const T* from = x.data + r * x.stride + start;
-      const int64_t n = x.length - start < kBlockElements ? x.length - start : kBlockElements;
-      const T mean = reduce_each<JoinSum, T>(n,
-                                             [=, &x](int64_t i, int64_t m) CR_INLINE_LAMBDA {
-                                               __builtin_prefetch(from + x.stride + i);  // hardware foresees nothing beyond a page
-                                               return load_some(from + i, m);
-                                             }) /
-                     static_cast<T>(n);
-      const V centre = splat<V>(mean);
-      const T squares = reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+  const double count = static_cast<double>(x.runs * x.length);
+  if (count == 0) return {0, 0, 0};
+  const int64_t some = x.length < kPivotElements ? x.length : kPivotElements;
+  const T first = reduce_each<JoinSum, T>(some, [=, &x](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(x.data + i, m); });
+  T pivot = first / static_cast<T>(some);
+  for (int round = 0;; ++round) {
+    const V centre = splat<V>(pivot);
+    const Two<T> sums = sum_channel<T>(x.runs, x.length, [=, &x](int64_t r) CR_INLINE_LAMBDA {
+      const T* from = x.data + r * x.stride;
+      const int64_t next = x.stride;
+      return [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+        __builtin_prefetch(from + next + i);  // hardware foresees nothing beyond a page
         const V d = load_some(from + i, m) - centre;
-        return d * d;
-      });
-      const double count = all.count + static_cast<double>(n), share = static_cast<double>(n) / count;
-      const double delta = static_cast<double>(mean) - all.mean;
-      all.squares += static_cast<double>(squares) + delta * delta * all.count * share;
-      all.mean += delta * share;
-      all.count = count;
-    }
+        return Two<V>{d, d};
+      };
+    });
+    const double sum = static_cast<double>(sums.first), squares = static_cast<double>(sums.second), shift = sum / count;
+    const double mean = static_cast<double>(pivot) + shift, taken = sum * shift;
+    if (round > 0 || !(taken > squares / 2)) return {count, mean, taken > squares ? 0 : squares - taken};
+    pivot = static_cast<T>(mean);
   }
-  return all;
 }
 
 CR_INLINE double reciprocal_root(double variance, double eps) { return 1.0 / __builtin_sqrt(variance + eps); }
@@ -117,6 +165,7 @@ CR_INLINE void normalise(const Channel<T>& x, T mean, T scale, T bias, const Cha
     T* const to = y.data + r * y.stride;
     map_row(to, x.length, [=, &y](int64_t i, int64_t m) CR_INLINE_LAMBDA {
       __builtin_prefetch(to + y.stride + i, 1);
+      __builtin_prefetch(from + x.stride + i);
       return fma(load_some(from + i, m) - centre, slope, level);
     });
   }
@@ -187,23 +236,15 @@ template <class T>
 CR_INLINE Two<T> channel_sums(const Channel<T>& g, const Channel<T>& x, T mean) {
   using V = Vec<T>;
   const V centre = splat<V>(mean);
-  BlockTree<JoinSum, T> first, second;
-  first.pushed = second.pushed = 0;
-  for (int64_t r = 0; r < x.runs; ++r) {
+  return sum_channel<T>(x.runs, x.length, [=, &g, &x](int64_t r) CR_INLINE_LAMBDA {
     const T *a = g.data + r * g.stride, *b = x.data + r * x.stride;
-    for (int64_t start = 0; start < x.length; start += kBlockElements) {
-      const int64_t end = x.length - start < kBlockElements ? x.length : start + kBlockElements;
-      const Two<Lanes<T>> block = sum_two_range<T>(start, end, [=, &g, &x](int64_t i, int64_t m) CR_INLINE_LAMBDA {
-        __builtin_prefetch(a + g.stride + i);
-        __builtin_prefetch(b + x.stride + i);
-        const V cotangent = load_some(a + i, m);
-        return Two<V>{cotangent, cotangent * (load_some(b + i, m) - centre)};
-      });
-      tree_push(first, block.first);
-      tree_push(second, block.second);
-    }
-  }
-  return {fold_lanes<JoinSum, T>(tree_total(first)), fold_lanes<JoinSum, T>(tree_total(second))};
+    const int64_t a_next = g.stride, b_next = x.stride;
+    return [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+      __builtin_prefetch(a + a_next + i);
+      __builtin_prefetch(b + b_next + i);
+      return Two<V>{load_some(a + i, m), load_some(b + i, m) - centre};
+    };
+  });
 }
 
 /// The gradients of one channel; dx = scale ((g - level) - (x - centre) slope).

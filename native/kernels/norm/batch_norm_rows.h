@@ -9,17 +9,14 @@ inline constexpr int64_t kSumRows = 128;
 inline constexpr int64_t kMostParts = 64;
 inline constexpr int64_t kRowsGrain = 32768;
 
-struct ChannelSum : Plain, JoinSum {
+struct ChannelSquares : JoinSquares {
+  template <class V>
+  static V map(V x, V c) {
+    return x - c;
+  }
   template <class V>
   static V finish(V sum, V count, V) {
     return sum / count;
-  }
-};
-struct ChannelSquares : ChannelSum {
-  template <class V>
-  static V map(V x, V c) {
-    const V d = x - c;
-    return d * d;
   }
 };
 
@@ -40,8 +37,7 @@ template <class T>
 CR_INLINE void column_moments(Context& ctx, const TensorView& x, int64_t n, int64_t channels, T* means, T* variances) {
   const TensorView rows = matrix_view(x, x.data, n, channels);
   const TensorView mean = matrix_view(x, means, 1, channels), variance = matrix_view(x, variances, 1, channels);
-  reduce_columns<ChannelSum>(ctx, make_reduction(rows, nullptr, mean), static_cast<const T*>(x.data), static_cast<const T*>(nullptr),
-                             means);
+  reduce_columns<Mean>(ctx, make_reduction(rows, nullptr, mean), static_cast<const T*>(x.data), static_cast<const T*>(nullptr), means);
   reduce_columns<ChannelSquares>(ctx, make_reduction(rows, &mean, variance), static_cast<const T*>(x.data), static_cast<const T*>(means),
                                  variances);
 }

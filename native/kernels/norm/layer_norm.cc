@@ -19,42 +19,88 @@ CR_INLINE bool is_whole_lines(const T* rows, int64_t n) {
   return n * static_cast<int64_t>(sizeof(T)) % line == 0 && reinterpret_cast<uintptr_t>(rows) % line == 0;
 }
 
+/// Bytes of x and y from which on y goes past the caches.
+inline constexpr int64_t kStreamedMatrices = 3 * kStreamBytes / 2;
+/// Rows up to here are normalised four at a time. Longer ones would be four streams to write, which memory takes more slowly than one.
+inline constexpr int64_t kShortLayer = 256;
 /// Elements per unit of work.
 inline constexpr int64_t kLayerGrain = 16384;
+
+template <class T>
+struct LayerNorm {
+  const T *x, *weight, *bias;
+  T *y, *mean, *rstd;
+  int64_t n;
+  T eps;
+  bool centred, streamed;  // streamed: y goes past the caches; its rows are whole lines
+};
+
+/// `Rows` rows from `row` on: they share the loads of weight and bias, and the sums of one are folded while another's are added.
+template <int Rows, class T>
+CR_INLINE void layer_norm_rows(const LayerNorm<T>& k, int64_t row) {
+  using V = Vec<T>;
+  const int64_t n = k.n;
+  const T* x = k.x + row * n;
+  T *y = k.y + row * n, *mean = k.mean + row, *rstd = k.rstd + row;
+  const T count = static_cast<T>(n);
+  for (int r = 0; r < Rows; ++r) {
+    const T* own = x + r * n;
+    mean[r] = 0;
+    if (k.centred)
+      mean[r] = reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(own + i, m); }) / count;
+  }
+  for (int r = 0; r < Rows; ++r) {
+    const T* own = x + r * n;
+    const V centre = splat<V>(mean[r]);
+    const T squares = reduce_each<JoinSquares, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(own + i, m) - centre; });
+    rstd[r] = (splat<V>(1) / sqrt(splat<V>(squares / count + k.eps)))[0];
+  }
+  V centres[Rows], slopes[Rows];
+  for (int r = 0; r < Rows; ++r) {
+    centres[r] = splat<V>(mean[r]);
+    slopes[r] = splat<V>(rstd[r]);
+  }
+  const auto visit = [&](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+    const V weight = load_some(k.weight + i, m), bias = load_some(k.bias + i, m);
+#pragma GCC unroll 4
+    for (int r = 0; r < Rows; ++r) {
+      const V value = fma((load_some(x + r * n + i, m) - centres[r]) * slopes[r], weight, bias);
+      if (k.streamed) {
+        stream_store(y + r * n + i, value);
+      } else {
+        store_some(y + r * n + i, value, m);
+      }
+    }
+  };
+  int64_t i = 0;
+  for (; i + kLanes<T> <= n; i += kLanes<T>) visit(i, kLanes<T>);
+  if (i < n) visit(i, n - i);
+}
 
 /// x [rows, n], weight [n], bias [n] -> y = (x - mean) rstd weight + bias, mean [rows], rstd [rows], rstd = 1 / sqrt(variance + eps).
 template <class T>
 void layer_norm(Context& ctx, const Args& args) {
-  using V = Vec<T>;
   const int64_t rows = args.in[0].shape[0], n = args.in[0].shape[1];
   CR_CHECK(is_matrix(args.in[0], rows, n) && is_matrix(args.out[0], rows, n) && is_vector(args.out[1], rows) &&
            is_vector(args.out[2], rows));
-  const T* x = static_cast<const T*>(args.in[0].data);
-  const T* weight = contiguous_vector<T>(ctx, args.in[1], n);
-  const T* bias = contiguous_vector<T>(ctx, args.in[2], n);
-  T* y = static_cast<T*>(args.out[0].data);
-  T *means = static_cast<T*>(args.out[1].data), *rstds = static_cast<T*>(args.out[2].data);
-  const T eps = static_cast<T>(args.params[0]), count = static_cast<T>(n);
-  const bool centred = args.params[1] != 0;
+  const LayerNorm<T> k = {
+      static_cast<const T*>(args.in[0].data),
+      contiguous_vector<T>(ctx, args.in[1], n),
+      contiguous_vector<T>(ctx, args.in[2], n),
+      static_cast<T*>(args.out[0].data),
+      static_cast<T*>(args.out[1].data),
+      static_cast<T*>(args.out[2].data),
+      n,
+      static_cast<T>(args.params[0]),
+      args.params[1] != 0,
+      2 * rows * n * static_cast<int64_t>(sizeof(T)) >= kStreamedMatrices && is_whole_lines(static_cast<T*>(args.out[0].data), n)};
   parallel_range(ctx, rows, kLayerGrain / (n + 16) + 1, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const T* from = x + row * n;
-      T* to = y + row * n;
-      const T mean = centred
-                         ? reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(from + i, m); }) / count
-                         : T{0};
-      const V centre = splat<V>(mean);
-      const T squares = reduce_each<JoinSum, T>(n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
-        const V d = load_some(from + i, m) - centre;
-        return d * d;
-      });
-      const V rstd = splat<V>(1) / sqrt(splat<V>(squares / count + eps));
-      map_row(to, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
-        return fma((load_some(from + i, m) - centre) * rstd, load_some(weight + i, m), load_some(bias + i, m));
-      });
-      means[row] = mean;
-      rstds[row] = rstd[0];
+    int64_t row = begin;
+    if (n <= kShortLayer) {
+      for (; row + 4 <= end; row += 4) layer_norm_rows<4>(k, row);
     }
+    for (; row < end; ++row) layer_norm_rows<1>(k, row);
+    if (k.streamed) stream_fence();
   });
 }
 

@@ -58,6 +58,8 @@ Lanes<A> reduce_blocks(const Reduction& plan, const RowCut& cut, const T* x, A c
   int64_t sequence = begin / cut.blocks_per_sequence;
   int64_t start = begin % cut.blocks_per_sequence * kBlockElements;
   Position at = position_at(plan.reduced, last, sequence);
+  // From one run to the next: hardware foresees no such step.
+  const int64_t ahead = cut.in_place && cut.blocks_per_sequence == 1 && last > 0 ? plan.reduced.x[last - 1] : 0;
   for (int64_t b = begin; b < end; ++b) {
     const int64_t n = cut.sequence - start < kBlockElements ? cut.sequence - start : kBlockElements;
     const T* block = x + at.x + start;
@@ -65,7 +67,14 @@ Lanes<A> reduce_blocks(const Reduction& plan, const RowCut& cut, const T* x, A c
       gather(plan.reduced, x, sequence * cut.sequence + start, n, buffer);
       block = buffer;
     }
-    tree_push(tree, reduce_lanes<Op, A>(block, n, map));
+    if (ahead == 0) {
+      tree_push(tree, reduce_lanes<Op, A>(block, n, map));
+    } else {
+      tree_push(tree, reduce_range<Op, A>(0, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+                  __builtin_prefetch(block + ahead + i);
+                  return map(load_some_as<A>(block + i, m));
+                }));
+    }
     start += n;
     if (start < cut.sequence) continue;
     start = 0;

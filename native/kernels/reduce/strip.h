@@ -29,6 +29,34 @@ CR_INLINE void add_rows(const T* const* x, const A* c, int64_t n, A* sum) {
   store_partial(sum + i, total, n - i);
 }
 
+/// Vectors of sums that fit registers.
+inline constexpr int kRunVectors = sizeof(VF) == 64 ? 16 : 8;
+/// Columns of rows that are so narrow that a block of them is read in one go or two, which memory gives faster than eight rows at a time.
+template <class A>
+inline constexpr int64_t kRunColumns = 16 * kLanes<A>;
+
+/// The same for n whole vectors of columns, at most `Vectors` at a time, and rows that are `stride` apart: sums stay in registers.
+template <class Op, int Vectors, class A, class T>
+CR_INLINE void add_run(const T* x, int64_t stride, int64_t rows, const A* c, int64_t n, A* sum) {
+  constexpr int64_t lanes = kLanes<A>;
+  int64_t i = 0;
+  for (; i + Vectors * lanes <= n; i += Vectors * lanes) {
+    Vec<A> total[Vectors];
+#pragma GCC unroll 16
+    for (int k = 0; k < Vectors; ++k) total[k] = load(sum + i + k * lanes);
+    for (int64_t r = 0; r < rows; ++r) {
+      const T* row = x + r * stride + i;
+#pragma GCC unroll 16
+      for (int k = 0; k < Vectors; ++k) total[k] = take<Op>(total[k], Op::map(load_as<A>(row + k * lanes), load(c + i + k * lanes)));
+    }
+#pragma GCC unroll 16
+    for (int k = 0; k < Vectors; ++k) store(sum + i + k * lanes, total[k]);
+  }
+  if constexpr (Vectors > 1) {
+    if (i < n) add_run<Op, Vectors / 2>(x + i, stride, rows, c + i, n - i, sum + i);
+  }
+}
+
 /// One strip of columns. Rows that are narrow are joined: `fold` of them, one after the other, make one row of the strip.
 template <class T, class A>
 struct Strip {
@@ -71,6 +99,12 @@ CR_INLINE void reduce_row_block(const AxisGroup& reduced, const Strip<T, A>& str
   Position at = position_at(reduced, reduced.rank, begin);
   const int64_t fold = strip.fold, narrow = strip.width / fold;
   int64_t row = begin;
+  if (strip.offsets == nullptr && reduced.rank == 1 && strip.width <= kRunColumns<A> && strip.width % kLanes<A> == 0) {
+    const int64_t rows = (end - begin) / fold, stride = fold * reduced.x[0];
+    add_run<Op, kRunVectors>(strip.x + at.x, stride, rows, strip.c, strip.width, sum);
+    at.x += rows * stride;
+    row += rows * fold;
+  }
   for (; row + kRowsAtOnce * fold <= end; row += kRowsAtOnce * fold) {
     const T* rows[kRowsAtOnce];
     for (int r = 0; r < kRowsAtOnce; ++r) rows[r] = next_row(reduced, strip, fold, at, strip.buffer + r * kStripColumns);
