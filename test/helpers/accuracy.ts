@@ -60,7 +60,7 @@ export const functions: readonly Measured[] = [
   { name: 'rsqrt', op: rsqrt, exact: (x) => 1 / Math.sqrt(x), bound: 1.5 },
   { name: 'reciprocal', op: reciprocal, exact: (x) => 1 / x, bound: 0.5 },
   { name: 'softplus', op: (x) => softplus(x), exact: (x) => (x > 20 ? x : Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))), bound: 2 },
-  { name: 'gelu', op: (x) => gelu(x), exact: (x) => product(x, special.normal(x)), bound: 2, bound64: 6 },
+  { name: 'gelu', op: (x) => gelu(x), exact: (x) => product(x, special.normal(x)), bound: 2, bound64: 2.5 },
   { name: 'geluTanh', op: (x) => gelu(x, { approximate: 'tanh' }), exact: (x) => product(x, logistic(geluExponent(x))), bound: 2 },
   { name: 'silu', op: silu, exact: (x) => product(x, logistic(x)), bound: 2 },
   { name: 'mish', op: mish, exact: (x) => product(x, mishFactor(x)), bound: 2 },

@@ -4,12 +4,22 @@
 
 namespace chainrule::CR_ISA {
 
-/// x Phi(x), Phi the normal distribution function; Hendrycks & Gimpel 2016, arXiv:1606.08415. For negative x, Phi is the tail itself, so
-/// nothing cancels. Beyond the tail's reach x no longer grows, which makes gelu(-inf) = -0.
+/// x Phi(x), Phi the normal distribution function; Hendrycks & Gimpel 2016, arXiv:1606.08415. With q = z (1 - Phi(z)), z = |x|, that is -q
+/// or x - q: nothing cancels. q is the quotient of normal_tail with z multiplied in, in pairs, and with a power of two taken off. Beyond
+/// the tail's reach x no longer grows, which makes gelu(-inf) = -0.
 CR_INLINE VD gelu_by_tail(VD x) {
-  const VD z = tail_argument(x);
-  const VD tail = normal_tail(z).tail;
-  return x < VD{} ? -z * tail : x * (num<VD>(1) - tail);
+  const VD z = tail_argument(x), k = num<VD>(kTailCentre<VD>), minus_half = num<VD>(-0.5);
+  const auto divisor = two_sum(z, k);
+  const VD t = quotient(two_sum(z, -k), divisor);
+  const auto rest = two_product(t, tail_rest(t));
+  auto h = two_sum(num<VD>(kTailFirst<VD>), rest.high);
+  // What rounding took from the first two coefficients of h.
+  h.low += fma(t, num<VD>(-0x1.afbafb3c64564p-55), num<VD>(-0x1.1b433a94184e6p-55)) + rest.low;
+  const auto square = two_product(z, z);
+  const auto e = exp_pair(minus_half * square.high, minus_half * square.low);
+  const auto dividend = product(product(Pair<VD>{z, VD{}}, h), Pair<VD>{e.high, e.low});
+  const VD q = quotient(dividend, divisor);
+  return x < VD{} ? -times_power_of_two(q, e.n) : fma(-q, power_beside_one(e.n), x);
 }
 /// For x < -5.3: z (1 - Phi(z)) = e^(-z^2 / 2) g, where g = 1 / sqrt(2 pi) less a small function of 1 / z^2. Of g and of the exponential
 /// two parts are kept until they are multiplied.

@@ -9,17 +9,18 @@ struct Mish {
   template <class V>
   CR_INLINE V f(V x) {
     constexpr double kFar = kIsF32<V> ? -80 : -600;
-    const V b = limit(x, kFar, 22);
-    const auto scaled = exp_pair(b);
-    const V power = power_of_two(scaled.n + num<V>(kRounder<V>));
-    const Pair<V> e{scaled.high * power, scaled.low * power};
-    // n and n + 2 in pairs. Where e > 2 the sum is less exact, and matters less.
-    const auto square = two_product(e.high, e.high);
-    auto n = fast_two_sum(e.high + e.high, square.high);
-    n.low += fma(e.low + e.low, e.high + num<V>(1), square.low);
-    const V divisor = n.high + num<V>(2);
-    const V y = quotient(product(Pair<V>{b, V{}}, n), Pair<V>{divisor, (n.high - (divisor - num<V>(2))) + n.low});
-    const V near = select<V>(x > num<V>(22), x, copysign(y, x));
+    const auto [rounded, exponent, r, unused] = exp_reduce(limit(x, kFar, 22));
+    const V power = power_of_two(rounded), p = fma(r * r, exp_series(r), r);
+    const V e = fma(power, p, power), e_low = fma(power, p, power - e);
+    // n and n + 2 in pairs. Where e > 2 the sums are less exact, and matter less.
+    const auto square = two_product(e, e);
+    auto n = fast_two_sum(e + e, square.high);
+    n.low += fma(e_low + e_low, e + num<V>(1), square.low);
+    const V divisor = n.high + num<V>(2), divisor_low = (n.high - (divisor - num<V>(2))) + n.low;
+    const V inverse = num<V>(1) / divisor, ratio = n.high * inverse;
+    const auto back = two_product(ratio, divisor);
+    const V lost = fma(-ratio, divisor_low, ((n.high - back.high) - back.low) + n.low) * inverse;
+    const V near = select<V>(x > num<V>(22), x, copysign(fma(x, ratio, x * lost), x));
     if (__builtin_expect(any(x < num<V>(kFar)), 0)) {
       const V c = at_least(x, num<V>(-1000));
       return select<V>(x < num<V>(kFar), times_low_sigmoid(c, exp_pair(exp_pair_limit(c))), near);
