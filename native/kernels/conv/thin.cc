@@ -1,5 +1,7 @@
 #include "kernels/conv/thin.h"
 
+#include <utility>
+
 #include "kernels/linalg/gemm/micro.h"
 #include "simd/lanes.h"
 #include "simd/masked.h"
@@ -21,6 +23,14 @@ CR_INLINE TapLanes<K, T> tap_lanes(int64_t col, int64_t width) {
   return in;
 }
 
+/// Those of each strip of a row.
+template <int K, class T>
+CR_INLINE const TapLanes<K, T>* strip_lanes(Context& ctx, int64_t width) {
+  auto* in = scratch<TapLanes<K, T>>(ctx, ceil_div(width, kLanes<T>));
+  for (int64_t col = 0; col < width; col += kLanes<T>) in[col / kLanes<T>] = tap_lanes<K, T>(col, width);
+  return in;
+}
+
 /// taps[b] = the row's columns moved by tap b, zeros outside; p is where the strip begins.
 template <int K, class T>
 CR_INLINE void load_taps(const T* p, const TapLanes<K, T>& in, Vec<T>* taps) {
@@ -28,17 +38,17 @@ CR_INLINE void load_taps(const T* p, const TapLanes<K, T>& in, Vec<T>* taps) {
 }
 
 /// One vector of columns of one plane.
-template <class T>
+template <int K, class T>
 struct Strip {
   const T* from;
   T* to;
-  int64_t col;
+  const TapLanes<K, T>* inside;
 };
 
 /// Where a strip's results come from and go to.
 template <class T>
 struct StripJob {
-  int64_t height, width, from_row, to_row;
+  int64_t height, from_row, to_row;
   int64_t first, past;  // rows of the result
   const T* weight;      // tap (a, b) at a weight_row + b weight_col
   int64_t weight_row, weight_col;
@@ -46,69 +56,133 @@ struct StripJob {
   const T* bias;  // added at the end; or nullptr
 };
 
-/// Strips side by side, to hide the latency of fma: each result is one chain in the order of the taps. No branch but for rows: they took
-/// as long as half of the arithmetic.
+/// Strips side by side, to hide the latency of fma, on their way down: each result is one chain in the order of the taps.
 template <int K, int Strips, class T>
-[[gnu::noinline]] void convolve_strips(const StripJob<T>& job, const Strip<T>* strips) {
+struct StripWalk {
   using V = Vec<T>;
-  constexpr int half = K / 2;
-  const int64_t from_row = job.from_row, to_row = job.to_row;
-  V weight[K * K];
-  CR_UNROLL for (int i = 0; i < K * K; ++i) weight[i] = splat<V>(job.weight[i / K * job.weight_row + i % K * job.weight_col]);
-  const V bias = job.bias == nullptr ? V{} : splat<V>(*job.bias);
+  static constexpr int half = K / 2;
   const T* from[Strips];
   T* to[Strips];
   TapLanes<K, T> inside[Strips];
-  V sum[Strips][K] = {};  // results of rows r - half .. r + half
-  CR_UNROLL for (int s = 0; s < Strips; ++s) {
-    from[s] = strips[s].from;
-    to[s] = strips[s].to;
-    inside[s] = tap_lanes<K, T>(strips[s].col, job.width);
-  }
-  for (int64_t r = job.first - half; r < job.past + half; ++r) {
+  V weight[K * K];
+  V sum[Strips][K] = {};  // results of rows r - half .. r + half, the first of them at `Turn`
+
+  [[gnu::always_inline]] StripWalk(const StripJob<T>& job, const Strip<K, T>* strips) {
+    CR_UNROLL for (int i = 0; i < K * K; ++i) weight[i] = splat<V>(job.weight[i / K * job.weight_row + i % K * job.weight_col]);
     CR_UNROLL for (int s = 0; s < Strips; ++s) {
-      const bool more = job.add && r + half < job.past;
-      sum[s][K - 1] = more ? load_run<T>(to[s] + (r + half) * to_row, inside[s].taps[half]) : V{};
-      if (r >= 0 && r < job.height) {
-        V taps[K];
-        load_taps<K>(from[s] + r * from_row, inside[s], taps);
-        CR_UNROLL for (int b = 0; b < K; ++b) {
-          CR_UNROLL for (int i = 0; i < K; ++i) sum[s][i] = fma(weight[(K - 1 - i) * K + b], taps[b], sum[s][i]);
+      from[s] = strips[s].from + max_of(0, job.first - half) * job.from_row;
+      to[s] = strips[s].to + job.first * job.to_row;
+      inside[s] = *strips[s].inside;
+    }
+  }
+  /// Adds a row of the source to the results that it belongs to, and goes on to the next.
+  template <int Turn>
+  [[gnu::always_inline]] inline void add_row(int64_t row) {
+    CR_UNROLL for (int s = 0; s < Strips; ++s) {
+      V taps[K];
+      load_taps<K>(from[s], inside[s], taps);
+      from[s] += row;
+      asm("" : "+r"(from[s]));  // one address, not one for each row of a loop
+      CR_UNROLL for (int b = 0; b < K; ++b) {
+        CR_UNROLL for (int i = 0; i < K; ++i) {
+          V& v = sum[s][(i + Turn) % K];
+          v = fma(weight[(K - 1 - i) * K + b], taps[b], v);
         }
       }
-      if (r - half >= job.first) {
-        const V v = job.bias == nullptr ? sum[s][0] : sum[s][0] + bias;
-        store_run(to[s] + (r - half) * to_row, v, inside[s].taps[half]);
-      }
-      CR_UNROLL for (int i = 0; i + 1 < K; ++i) sum[s][i] = sum[s][i + 1];
     }
+  }
+  /// Writes the first row of results; its registers are the last row's now.
+  template <int Turn>
+  [[gnu::always_inline]] inline void store_row(int64_t row) {
+    CR_UNROLL for (int s = 0; s < Strips; ++s) {
+      store_run(to[s], sum[s][Turn], inside[s].taps[half]);
+      to[s] += row;
+      asm("" : "+r"(to[s]));
+      sum[s][Turn] = V{};
+    }
+  }
+  [[gnu::always_inline]] inline void turn() {
+    CR_UNROLL for (int s = 0; s < Strips; ++s) {
+      CR_UNROLL for (int i = 0; i + 1 < K; ++i) sum[s][i] = sum[s][i + 1];
+      sum[s][K - 1] = V{};
+    }
+  }
+};
+
+/// K rows of the source, and the results that they end. Sums stay in their registers.
+template <int... Turn, class W>
+CR_INLINE void walk_rows(W& walk, int64_t from_row, int64_t to_row, std::integer_sequence<int, Turn...>) {
+  ((walk.template add_row<Turn>(from_row), walk.template store_row<Turn>(to_row)), ...);
+}
+
+/// Few instructions beside the products: branches and moves took as long as half of them, more while a neighbour shares the core.
+template <int K, int Strips, class T>
+[[gnu::noinline]] void convolve_strips(const StripJob<T>& job, const Strip<K, T>* strips) {
+  constexpr int half = K / 2;
+  const int64_t from_row = job.from_row, to_row = job.to_row, past = job.past, end = min_of(job.height, past + half);
+  StripWalk<K, Strips, T> walk(job, strips);
+  int64_t r = max_of(0, job.first - half);
+  for (; r < job.first + half; ++r) {
+    if (r < end) walk.template add_row<0>(from_row);
+    walk.turn();
+  }
+  for (; r + K <= end; r += K) walk_rows(walk, from_row, to_row, std::make_integer_sequence<int, K>{});
+  for (; r < past + half; ++r) {
+    if (r < end) walk.template add_row<0>(from_row);
+    walk.template store_row<0>(to_row);
+    walk.turn();
+  }
+}
+
+/// The same where results are added to what is there, or get a bias.
+template <int K, int Strips, class T>
+[[gnu::noinline]] void convolve_onto(const StripJob<T>& job, const Strip<K, T>* strips) {
+  constexpr int half = K / 2;
+  StripWalk<K, Strips, T> walk(job, strips);
+  const Vec<T> bias = job.bias == nullptr ? Vec<T>{} : splat<Vec<T>>(*job.bias);
+  for (int64_t r = job.first - half; r < job.past + half; ++r) {
+    const int64_t next = r + half;
+    CR_UNROLL for (int s = 0; s < Strips; ++s) {
+      if (job.add && next < job.past) {
+        walk.sum[s][K - 1] = load_run<T>(strips[s].to + next * job.to_row, walk.inside[s].taps[half]);
+      }
+    }
+    if (r >= 0 && r < job.height) walk.template add_row<0>(job.from_row);
+    if (r - half >= job.first) {
+      CR_UNROLL for (int s = 0; s < Strips; ++s) {
+        if (job.bias != nullptr) walk.sum[s][0] += bias;
+      }
+      walk.template store_row<0>(job.to_row);
+    }
+    walk.turn();
   }
 }
 
 /// Rows that are worked on together: few enough for all their columns to stay in cache.
 CR_INLINE int64_t thin_rows(int64_t height, int64_t width) { return min_of(height, max_of(16, 4096 / width)); }
-/// One channel of the result in images first..first+images-1.
+/// One channel of the result in images first..first+images-1; inside: of each strip of a row.
 template <int K, class T>
-CR_INLINE void convolve_channel(const ThinProduct<T>& p, int64_t channel, int64_t first, int64_t images) {
+CR_INLINE void convolve_channel(const ThinProduct<T>& p, const TapLanes<K, T>* inside, int64_t channel, int64_t first, int64_t images) {
   const int64_t rows = thin_rows(p.height, p.width), group = channel / p.results;
   const T* weight = p.weight + group * p.group + (channel - group * p.results) * p.result;
   for (int64_t j = 0; j < p.sources; ++j, weight += p.source) {
     const T* from = p.from.data + first * p.from.image + (group * p.sources + j) * p.from.channel;
     T* to = p.to.data + first * p.to.image + channel * p.to.channel;
     const T* bias = p.bias != nullptr && j + 1 == p.sources ? p.bias + channel * p.bias_stride : nullptr;
-    StripJob<T> job{p.height, p.width, p.from.row, p.to.row, 0, 0, weight, p.row, p.col, j > 0, bias};
+    const bool plain = j == 0 && bias == nullptr;
+    StripJob<T> job{p.height, p.from.row, p.to.row, 0, 0, weight, p.row, p.col, j > 0, bias};
     for (; job.first < p.height; job.first = job.past) {
       job.past = min_of(p.height, job.first + rows);
-      Strip<T> strips[2];
+      Strip<K, T> strips[2];
       int count = 0;
       for (int64_t image = 0; image < images; ++image) {
         for (int64_t col = 0; col < p.width; col += kLanes<T>) {
-          strips[count++] = {from + image * p.from.image + col, to + image * p.to.image + col, col};
-          if (count == 2) convolve_strips<K, 2>(job, strips);
+          strips[count++] = {from + image * p.from.image + col, to + image * p.to.image + col, inside + col / kLanes<T>};
+          if (count == 2) plain ? convolve_strips<K, 2>(job, strips) : convolve_onto<K, 2>(job, strips);
           count %= 2;
         }
       }
-      if (count == 1) convolve_strips<K, 1>(job, strips);
+      if (count == 1) plain ? convolve_strips<K, 1>(job, strips) : convolve_onto<K, 1>(job, strips);
     }
   }
 }
@@ -119,10 +193,11 @@ CR_INLINE void thin_product_of(Context& ctx, const ThinProduct<T>& p) {
   const int64_t channels = p.groups * p.results, work = p.height * p.width * K * K * p.sources;
   const int64_t together = ceil_div(p.width, kLanes<T>) % 2 == 0 ? 1 : min_of(2, p.images);
   const int64_t all = ceil_div(p.images, together) * channels, each = max_of(1, kUnitWork / 8 / max_of(1, work * together));
+  const TapLanes<K, T>* inside = strip_lanes<K, T>(ctx, p.width);
   parallel_units(ctx, ceil_div(all, each), [&](int64_t unit, int) {
     for (int64_t i = unit * each; i < min_of(all, (unit + 1) * each); ++i) {
       const int64_t first = i / channels * together;
-      convolve_channel<K>(p, i % channels, first, min_of(together, p.images - first));
+      convolve_channel<K>(p, inside, i % channels, first, min_of(together, p.images - first));
     }
   });
 }
@@ -144,34 +219,64 @@ struct PlanePair {
   int64_t x_row, g_row, height, width, first, past;
 };
 
+/// A strip of columns of such a pair on its way down: rows r - half .. r + half of g, the first of them at `Turn`.
+template <int K, class T>
+struct PairWalk {
+  using V = Vec<T>;
+  static constexpr int half = K / 2;
+  const T *x, *g;  // rows r and r + half
+  int64_t x_row, g_row, x_ahead, g_ahead;
+  TapLanes<K, T> inside;
+  V line[K];
+
+  /// Adds row r, and goes on to the next; more: whether g has a row r + half.
+  template <int Turn>
+  [[gnu::always_inline]] inline void add_row(V* sum, bool more) {
+    V taps[K];
+    __builtin_prefetch(x + x_ahead);
+    __builtin_prefetch(g + g_ahead);
+    load_taps<K>(x, inside, taps);
+    line[(K - 1 + Turn) % K] = more ? load_run<T>(g, inside.taps[half]) : V{};
+    x += x_row;
+    g += g_row;
+    asm("" : "+r"(x), "+r"(g));  // one address, not one for each row of a loop
+    CR_UNROLL for (int a = 0; a < K; ++a) {
+      CR_UNROLL for (int b = 0; b < K; ++b) sum[a * K + b] = fma(taps[b], line[(K - 1 - a + Turn) % K], sum[a * K + b]);
+    }
+  }
+  [[gnu::always_inline]] inline void turn() { CR_UNROLL for (int i = 0; i + 1 < K; ++i) line[i] = line[i + 1]; }
+};
+
+/// K rows that g reaches. Its rows stay in their registers.
+template <int... Turn, class W, class V>
+CR_INLINE void add_rows(W& walk, V* sum, std::integer_sequence<int, Turn...>) {
+  (walk.template add_row<Turn>(sum, true), ...);
+}
+
 /// The products of y's gradient g with x moved by tap a K + b, lane by lane: strips of columns, each down the rows. Sums wait in `sums`
 /// between calls with rows of one image; the last one adds them to `total`. The same rows of the next planes, x_ahead and g_ahead further
 /// on, are asked for.
 template <int K, class T>
-[[gnu::noinline]] void correlate_rows(const PlanePair<T>& p, int64_t x_ahead, int64_t g_ahead, T* sums, T* total) {
+[[gnu::noinline]] void correlate_rows(const PlanePair<T>& p, const TapLanes<K, T>* inside, int64_t x_ahead, int64_t g_ahead, T* sums,
+                                      T* total) {
   using V = Vec<T>;
   constexpr int half = K / 2;
   for (int64_t part = 0; part < kThinLanes; part += kLanes<T>) {
     V sum[K * K];
     CR_UNROLL for (int i = 0; i < K * K; ++i) sum[i] = p.first == 0 ? V{} : load(sums + i * kThinLanes + part);
     for (int64_t col = part; col < p.width; col += kThinLanes) {
-      const TapLanes<K, T> inside = tap_lanes<K, T>(col, p.width);
-      const T *x = p.x + p.first * p.x_row + col, *g = p.g + p.first * p.g_row + col;
-      const auto line_of = [&](int64_t row) CR_INLINE_LAMBDA {
-        return row >= 0 && row < p.height ? load_run<T>(g + (row - p.first) * p.g_row, inside.taps[half]) : V{};
-      };
-      V line[K];  // rows r - half .. r + half of g
-      CR_UNROLL for (int i = 0; i + 1 < K; ++i) line[i] = line_of(p.first - half + i);
-      for (int64_t r = p.first; r < p.past; ++r) {
-        V taps[K];
-        __builtin_prefetch(x + (r - p.first) * p.x_row + x_ahead);
-        __builtin_prefetch(g + (r - p.first) * p.g_row + g_ahead);
-        load_taps<K>(x + (r - p.first) * p.x_row, inside, taps);
-        line[K - 1] = line_of(r + half);
-        CR_UNROLL for (int a = 0; a < K; ++a) {
-          CR_UNROLL for (int b = 0; b < K; ++b) sum[a * K + b] = fma(taps[b], line[K - 1 - a], sum[a * K + b]);
-        }
-        CR_UNROLL for (int i = 0; i + 1 < K; ++i) line[i] = line[i + 1];
+      const T* g = p.g + col;
+      PairWalk<K, T> walk{
+          p.x + p.first * p.x_row + col, g + (p.first + half) * p.g_row, p.x_row, p.g_row, x_ahead, g_ahead, inside[col / kLanes<T>], {}};
+      CR_UNROLL for (int i = 0; i + 1 < K; ++i) {
+        const int64_t row = p.first - half + i;
+        walk.line[i] = row >= 0 && row < p.height ? load_run<T>(g + row * p.g_row, walk.inside.taps[half]) : V{};
+      }
+      int64_t r = p.first;
+      for (; r + K <= min_of(p.past, p.height - half); r += K) add_rows(walk, sum, std::make_integer_sequence<int, K>{});
+      for (; r < p.past; ++r) {
+        walk.template add_row<0>(sum, r + half < p.height);
+        walk.turn();
       }
     }
     CR_UNROLL for (int i = 0; i < K * K; ++i) {
@@ -187,7 +292,8 @@ template <int K, class T>
 
 /// to[K K] = the sums of one pair of channels over images first..past-1. Each image is summed for itself, then added.
 template <int K, class T>
-CR_INLINE void correlate_planes(const ThinGradient<T>& p, const T* x, const T* g, int64_t first, int64_t past, T* to) {
+CR_INLINE void correlate_planes(const ThinGradient<T>& p, const TapLanes<K, T>* inside, const T* x, const T* g, int64_t first, int64_t past,
+                                T* to) {
   const int64_t rows = thin_rows(p.height, p.width);
   const bool whole = rows == p.height;  // the next planes stay in cache until they are read
   T sums[K * K * kThinLanes], total[K * K * kThinLanes] = {};
@@ -195,7 +301,7 @@ CR_INLINE void correlate_planes(const ThinGradient<T>& p, const T* x, const T* g
     PlanePair<T> pair{x + image * p.from.image, g + image * p.to.image, p.from.row, p.to.row, p.height, p.width, 0, 0};
     for (; pair.first < p.height; pair.first = pair.past) {
       pair.past = min_of(p.height, pair.first + rows);
-      correlate_rows<K>(pair, whole ? p.from.image : 0, whole ? p.to.image : 0, sums, total);
+      correlate_rows<K>(pair, inside, whole ? p.from.image : 0, whole ? p.to.image : 0, sums, total);
     }
   }
   for (int i = 0; i < K * K; ++i) {
@@ -210,12 +316,13 @@ CR_INLINE void thin_gradient_of(Context& ctx, const ThinGradient<T>& p) {
   const int64_t pairs = p.groups * p.results * p.sources, each = p.results * p.sources;
   const int64_t slices = min_of(p.images, ceil_div(kThinUnits, pairs));
   T* parts = scratch<T>(ctx, pairs * slices * K * K);
+  const TapLanes<K, T>* inside = strip_lanes<K, T>(ctx, p.width);
   parallel_units(ctx, pairs * slices, [&](int64_t unit, int) {
     const int64_t slice = unit % slices, pair = unit / slices, group = pair / each;
     const int64_t result = pair % each / p.sources, source = pair % p.sources;
     const T* x = p.from.data + (group * p.sources + source) * p.from.channel;
     const T* g = p.to.data + (group * p.results + result) * p.to.channel;
-    correlate_planes<K>(p, x, g, slice * p.images / slices, (slice + 1) * p.images / slices, parts + unit * K * K);
+    correlate_planes<K>(p, inside, x, g, slice * p.images / slices, (slice + 1) * p.images / slices, parts + unit * K * K);
   });
   for (int64_t pair = 0; pair < pairs; ++pair) {
     T* to = p.weight + pair / each * p.group + pair % each / p.sources * p.result + pair % p.sources * p.source;
