@@ -64,7 +64,7 @@ describe('batchNorm when training', () => {
       return;
     }
     // A sum of 9900 numbers is rounded at most some 40 times on its way (blocks, lanes, tree), and half of one may be taken away.
-    expect(Math.abs(gotMean - mean)).toBeLessThanOrEqual(40 * 2 ** -24 * Math.abs(mean));
-    expect(Math.abs(gotVariance - variance)).toBeLessThanOrEqual(80 * 2 ** -24 * variance + (2 ** -24 * mean) ** 2);
+    expect(Math.abs(Number(gotMean) - mean)).toBeLessThanOrEqual(40 * 2 ** -24 * Math.abs(mean));
+    expect(Math.abs(Number(gotVariance) - variance)).toBeLessThanOrEqual(80 * 2 ** -24 * variance + (2 ** -24 * mean) ** 2);
   });
 });
