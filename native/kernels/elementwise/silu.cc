@@ -3,20 +3,19 @@
 
 namespace chainrule::CR_ISA {
 
-/// x sigmoid(x); Elfwing et al. 2017, arXiv:1702.03118. In f32 max(x, 0) - |x| / (1 + e^|x|), the latter by table up to |x| = 16.27: above,
-/// it is too small to matter; below, x is rare. Beyond -1000 it is 0: x is limited there, so that -inf gives the limit and not inf * 0.
+/// x sigmoid(x); Elfwing et al. 2017, arXiv:1702.03118. In f32 with fma max(x, 0) - |x| / (1 + e^|x|), the latter by table up to |x|
+/// = 16.27: above, it is too small to matter; below, x is rare. Beyond -1000 it is 0: x is limited there, so that -inf gives the limit and
+/// not inf * 0.
 struct Silu {
   static constexpr double kWidth = 1.05, kReach = 16.27;
-  CR_INLINE VF f(VF x) {
-    const VF z = at_most(abs(x), num<VF>(kReach));
-    const Piece u = piece_of(kSiluTable, nearest_interval(z, kWidth), z);
-    const VF y = fma(-u.offset, u.slope, at_least(x, VF{}) - u.value);
-    if (__builtin_expect(any_below(x, num<VF>(-kReach)), 0)) return x < num<VF>(-kReach) ? far_below(x) : y;
-    return y;
-  }
-  CR_INLINE VD f(VD x) {
-    const VD b = at_least(x, num<VD>(-1000));
-    return times_sigmoid(b, b, VD{});
+  template <class V>
+  CR_INLINE V f(V x) {
+    if constexpr (kIsF32<V> && kHasFma) {
+      return by_table(x);
+    } else {
+      const V b = at_least(x, num<V>(-1000));
+      return times_sigmoid(b, b, V{});
+    }
   }
   /// s + x s (1 - s).
   template <class V>
@@ -26,6 +25,13 @@ struct Silu {
   }
 
  private:
+  CR_INLINE VF by_table(VF x) {
+    const VF z = at_most(abs(x), num<VF>(kReach));
+    const Piece u = piece_of(kSiluTable, nearest_interval(z, kWidth), z);
+    const VF y = fma(-u.offset, u.slope, at_least(x, VF{}) - u.value);
+    if (__builtin_expect(any_below(x, num<VF>(-kReach)), 0)) return x < num<VF>(-kReach) ? far_below(x) : y;
+    return y;
+  }
   CR_INLINE VF far_below(VF x) {
     const VF b = at_least(x, num<VF>(-1000));
     return times_low_sigmoid(b, exp_pair(exp_pair_limit(b)));
