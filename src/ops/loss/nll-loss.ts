@@ -54,8 +54,9 @@ export const nllLossOp = defineMultiOp({
   forward: ({ x, labels, weight }, { loss, norm }, { ignoreIndex, reduction }) =>
     forward([x, labels, weight], [loss, norm], [ignoreIndex, reductionCode[reduction]], areLabelsOf(x, labels)),
   saves: ['labels', 'weight', 'norm'],
-  vjp: ({ loss: g }, saved, attrs, { x }) => ({
-    x: g === null ? null : () => apply(nllLossGradOp, { ...saved, g }, { ...attrs, shape: x.shape }),
+  // The saved ones by name: see crossEntropy.
+  vjp: ({ loss: g }, { labels, weight, norm }, attrs, { x }) => ({
+    x: g === null ? null : () => apply(nllLossGradOp, { labels, weight, norm, g }, { ...attrs, shape: x.shape }),
     labels: null,
     weight: null,
   }),
