@@ -1,4 +1,4 @@
-import { isHalf } from '../core/dtype.js';
+import { isHalf, type DType } from '../core/dtype.js';
 import { formatShape, sameShape } from '../core/shape.js';
 import { full } from '../create/fill.js';
 import { ArgumentError, checkOptions, DTypeError, ShapeError } from '../errors.js';
@@ -38,6 +38,7 @@ export interface Batch {
   readonly slots: Tensor[][];
   /** Number of this step, from 1. */
   readonly step: number;
+  readonly dtype: DType;
 }
 
 interface Remembered {
@@ -163,22 +164,24 @@ export abstract class Optimizer<O extends GroupOptions = GroupOptions> {
   /** The parameters that have gradients, by step number and dtype: normally one batch. */
   private batches(group: ParameterGroup<O>): Iterable<Batch> {
     const names = this.slotNames(group);
-    const found = new Map<string, Batch>();
+    const found: Batch[] = [];
+    let last: Batch | undefined;
     group.params.forEach((p, i) => {
       const { grad } = p;
       if (grad === null) return;
       this.checkGradient(p, grad, i);
       const own = this.recall(group, p, names.length);
-      const key = `${own.step} ${p.dtype}`;
-      let batch = found.get(key);
-      if (batch === undefined) found.set(key, (batch = { gradients: [], slots: [[], ...names.map(() => [])], step: own.step + 1 }));
-      own.step++;
+      const step = ++own.step;
       if (p.size === 0) return;
+      const fits = (one: Batch): boolean => one.step === step && one.dtype === p.dtype;
+      let batch = last !== undefined && fits(last) ? last : found.find(fits);
+      if (batch === undefined) found.push((batch = { gradients: [], slots: [[], ...names.map(() => [])], step, dtype: p.dtype }));
+      last = batch;
       batch.gradients.push(grad);
       batch.slots[0]?.push(p);
       own.slots.forEach((t, k) => batch.slots[k + 1]?.push(t));
     });
-    return [...found.values()].filter((batch) => batch.gradients.length > 0);
+    return found;
   }
 
   private checkGradient(p: Tensor, g: Tensor, i: number): void {

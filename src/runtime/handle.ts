@@ -48,6 +48,14 @@ export function checkLive(op: string, name: string, handle: unknown): asserts ha
   if (handle.releasedBy !== '') throwDisposed(op, name, handle);
 }
 
+/** checkLive for each of a list; the names of its members are made when one of them is needed, there are hundreds. */
+export function checkAllLive(op: string, name: string, handles: readonly unknown[]): asserts handles is readonly Handle[] {
+  for (let i = 0; i < handles.length; i++) {
+    const handle = handles[i];
+    if (!(handle instanceof Handle) || handle.releasedBy !== '') checkLive(op, `${name} ${i}`, handle);
+  }
+}
+
 function throwDisposed(op: string, name: string, handle: Handle): never {
   const cure = handle.releasedBy === 'dispose' ? '' : '; return it from there, or mark it with keep(), to use it later';
   throw new DisposedError(op, `${name} [${handle.shape.join(',')}] was released by ${handle.releasedBy}${cure}`);

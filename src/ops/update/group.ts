@@ -1,4 +1,4 @@
-import { checkLive, type Handle } from '../../runtime/handle.js';
+import { checkAllLive, type Handle } from '../../runtime/handle.js';
 import type { KernelCall } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
 
@@ -16,12 +16,13 @@ export function updateGroup(
   slots: readonly (readonly Tensor[])[],
   params: readonly number[],
 ): void {
-  gradients.forEach((g, i) => checkLive(op, `gradient ${i}`, g));
-  for (const slot of slots) slot.forEach((t, i) => checkLive(op, `parameter ${i}`, t));
+  checkAllLive(op, 'gradient', gradients);
+  for (const slot of slots) checkAllLive(op, 'parameter', slot);
   const chunk = Math.floor(maxOperands / (1 + slots.length));
   for (let begin = 0; begin < gradients.length; begin += chunk) {
     const end = Math.min(begin + chunk, gradients.length);
-    const outs = slots.flatMap((slot) => slot.slice(begin, end));
+    const outs: Tensor[] = [];
+    for (const slot of slots) outs.push(...slot.slice(begin, end));
     call(gradients.slice(begin, end), outs, params);
     changed(outs);
   }
