@@ -256,7 +256,8 @@ export const reductions = [
     naive: ([x], attrs) =>
       folded(x, attrs, (v) => {
         const high = Math.max(...v);
-        return high + Math.log(v.reduce((a, one) => a + Math.exp(one - high), 0));
+        const shift = Math.abs(high) === Infinity ? 0 : high; // the result is that infinity, and no difference of two
+        return shift + Math.log(v.reduce((a, one) => a + Math.exp(one - shift), 0));
       }),
     cases: filled,
     torch: `torch.logsumexp(x[0], ${allAxes}, ${keepdims})`,
