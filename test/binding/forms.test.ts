@@ -1,0 +1,58 @@
+/** Operands that repeat the form of the one before are not decoded again (native/engine/command.cc): what differs must be proven all the same. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { add, ones, zeros, type Tensor } from '../../src/index.js';
+import { native } from '../../src/binding/load.js';
+import { flush, synchronize } from '../../src/runtime/stream.js';
+
+const submit = native.submit.bind(native);
+const [header, length] = [6, 6]; // words of a command without parameters, of an operand of one axis
+const [first, second, result] = [0, 1, 2].map((i) => header + i * length) as [number, number, number];
+
+const x = ones([4096]);
+const small = zeros([4]);
+
+/** x + x, its command changed before it is handed over: the result, and what the executor says of the command. */
+function changed(change: (words: Float64Array) => void): { z: Tensor; said: string | null } {
+  synchronize();
+  const before = native.stats().lastError;
+  native.submit = (words, count, seq) => {
+    change(words);
+    return submit(words, count, seq);
+  };
+  const z = add(x, x);
+  flush();
+  native.submit = submit;
+  synchronize();
+  const { lastError } = native.stats();
+  return { z, said: lastError === before ? null : native.error(lastError).message };
+}
+
+describe('an operand of the same form as the one before', () => {
+  afterEach(() => void (native.submit = submit));
+
+  it('is read where it lies', () => {
+    const { z, said } = changed((words) => {
+      for (const at of [first, second, result]) words[at + 4] = 2048;
+      words[first + 1] = 2048;
+    });
+    expect(said).toBe(null);
+    expect(z.dataSync().slice(0, 2048)).toEqual(new Float32Array(2048).fill(2));
+  });
+
+  const refused: [string, number, () => number, RegExp][] = [
+    ['in a smaller block', second, () => small.storage.block, /elements 0\.\.4095 of a block of/],
+    ['further on in its block', second + 1, () => 2 ** 20, /elements 1\.04858e\+06/],
+    ['in no block', result, () => 2 ** 40, /no block/],
+    ['of a larger type', second + 2, () => 1, /elements 0\.\.4095 of a block of 2048/],
+    ['written over a smaller block', result, () => small.storage.block, /elements 0\.\.4095 of a block of/],
+    ['with a rank that is no number', second + 3, () => NaN, /rank is/],
+    ['with half a dimension', second + 4, () => 0.5, /dimension is/],
+    ['with half a stride', second + 5, () => 0.5, /stride is/],
+  ];
+  it.each(refused)('is refused %s', (_, at, value, message) => {
+    const { said } = changed((words) => {
+      words[at] = value();
+    });
+    expect(said).toMatch(message);
+  });
+});
