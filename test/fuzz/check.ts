@@ -114,8 +114,12 @@ function compare(
   return null;
 }
 
-/** Whether it, or a gradient, is a product with a vector: where its matrix lies decides in which order that adds (docs/numerics.md). */
+/**
+ * Whether it, or a gradient, is a product with a vector: where its matrix lies decides in which order that adds (docs/numerics.md). Recurrent layers have one where a
+ * sequence, a batch, the features or the state has one element.
+ */
 function isVectorProduct({ row, one }: Trial): boolean {
+  if (/^(rnn|gru|lstm)$/.test(row.name)) return one.shapes.slice(0, 3).flat().includes(1);
   return /^(matmul|linear)$/.test(row.name) && one.shapes.slice(0, 2).some((shape) => shape.length < 2 || shape.slice(-2).includes(1));
 }
 
