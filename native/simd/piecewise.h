@@ -38,4 +38,15 @@ CR_INLINE VI nearest_interval(VF z, double width) { return bitcast<VI>(fma(z, nu
 /// Quarters of octaves of z + 1: intervals that grow with z. [1, 1.25) is number 12, [4, 5) number 4.
 CR_INLINE VI shifted_interval(VF z) { return bitcast<VI>(z + num<VF>(1)) >> 21; }
 
+/// max(x, 0) - u(|x|), u by a table of equal intervals up to `reach`: above, u is too small to matter; below -reach, where x is rare, the
+/// result is far_below(x).
+template <int Rows, class Far>
+CR_INLINE VF positive_part_less(const float (&table)[Rows][16], double width, double reach, VF x, Far far_below) {
+  const VF z = at_most(abs(x), num<VF>(reach));
+  const Piece u = piece_of(table, nearest_interval(z, width), z);
+  const VF y = fma(-u.offset, u.slope, at_least(x, VF{}) - u.value);
+  if (__builtin_expect(any_below(x, num<VF>(-reach)), 0)) return x < num<VF>(-reach) ? far_below(x) : y;
+  return y;
+}
+
 }  // namespace chainrule::CR_ISA

@@ -50,11 +50,7 @@ struct Gelu {
   static constexpr double kWidth = 0.34375, kReach = 5.32;
   static constexpr double kSlopeWidth = 0.359375, kSlopeReach = 5.57;
   CR_INLINE VF f(VF x) {
-    const VF z = at_most(abs(x), num<VF>(kReach));
-    const Piece u = piece_of(kGeluTable, nearest_interval(z, kWidth), z);
-    const VF y = fma(-u.offset, u.slope, at_least(x, VF{}) - u.value);
-    if (__builtin_expect(any_below(x, num<VF>(-kReach)), 0)) return x < num<VF>(-kReach) ? gelu_far_below(x) : y;
-    return y;
+    return positive_part_less(kGeluTable, kWidth, kReach, x, [](VF v) { return gelu_far_below(v); });
   }
   CR_INLINE VD f(VD x) { return gelu_by_tail(x); }
   CR_INLINE VF grad(VF g, VF x) {

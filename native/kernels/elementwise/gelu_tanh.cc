@@ -11,11 +11,7 @@ struct GeluTanh {
   static constexpr double kScale = 1.59576912160573071176, kCubic = 0.044715;  // 2 sqrt(2 / pi)
   static constexpr double kWidth = 0.3203125, kReach = 4.96;
   CR_INLINE VF f(VF x) {
-    const VF z = at_most(abs(x), num<VF>(kReach));
-    const Piece t = piece_of(kGeluTanhTable, nearest_interval(z, kWidth), z);
-    const VF y = fma(-t.offset, t.slope, at_least(x, VF{}) - t.value);
-    if (__builtin_expect(any_below(x, num<VF>(-kReach)), 0)) return x < num<VF>(-kReach) ? far_below(x) : y;
-    return y;
+    return positive_part_less(kGeluTanhTable, kWidth, kReach, x, [](VF v) { return far_below(v); });
   }
   CR_INLINE VD f(VD x) {
     const VD b = limit(x, -50, 50);

@@ -26,11 +26,7 @@ struct Silu {
 
  private:
   CR_INLINE VF by_table(VF x) {
-    const VF z = at_most(abs(x), num<VF>(kReach));
-    const Piece u = piece_of(kSiluTable, nearest_interval(z, kWidth), z);
-    const VF y = fma(-u.offset, u.slope, at_least(x, VF{}) - u.value);
-    if (__builtin_expect(any_below(x, num<VF>(-kReach)), 0)) return x < num<VF>(-kReach) ? far_below(x) : y;
-    return y;
+    return positive_part_less(kSiluTable, kWidth, kReach, x, [](VF v) { return far_below(v); });
   }
   CR_INLINE VF far_below(VF x) {
     const VF b = at_least(x, num<VF>(-1000));
