@@ -6,7 +6,7 @@ import { checkLive } from '../runtime/handle.js';
 import { getRngState, setRngState, type RngState } from '../runtime/random.js';
 import { scope } from '../runtime/scope.js';
 import { enableGrad, isRecording } from '../tensor/mode.js';
-import { newestNode, Node, type Thunk } from '../tensor/node.js';
+import { newestNode, Node, ruleOf, type Thunk } from '../tensor/node.js';
 import { Tensor } from '../tensor/tensor.js';
 import { consume, targetOf, walk, type Target } from './walk.js';
 
@@ -41,7 +41,7 @@ export function checkpoint(fn: Segment, ...inputs: Tensor[]): Tensor {
     if (outside === null) return out;
     const sources = [...inputs.map((x) => ({ source: sourceOf(x), index: x.nodeIndex, spec: specOf(x) })), ...outside];
     const node = new Node(
-      { name: 'checkpoint', pull: ([g], saved) => recompute(fn, random, g as Tensor, saved.slice(0, inputs.length), outside, specOf(out)) },
+      ruleOf('checkpoint', ([g], saved) => recompute(fn, random, g as Tensor, saved.slice(0, inputs.length), outside, specOf(out))),
       null,
       sources.map(({ source }) => source),
       sources.map(({ index }) => index),

@@ -7,7 +7,7 @@ import type { Handle } from '../runtime/handle.js';
 import { newestOwned, releaseSince } from '../runtime/scope.js';
 import { drop } from '../runtime/storage.js';
 import { setRecording } from '../tensor/mode.js';
-import type { Node, SavedTensor } from '../tensor/node.js';
+import { Node, type SavedTensor } from '../tensor/node.js';
 import { shareHandle, Tensor } from '../tensor/tensor.js';
 
 export interface WalkOptions {
@@ -131,6 +131,8 @@ interface Step {
   readonly routes: readonly number[];
   /** Whether any of them does. */
   readonly leads: boolean;
+  /** The parent that is passed over, its mask being applied to what the node picked of it (see Rule). */
+  readonly passed: Node | null;
   readonly isTarget: boolean;
 }
 
@@ -187,14 +189,17 @@ function reachable(outputs: readonly Tensor[], targets: readonly Target[] | null
     const node = visited[s] as Node;
     const { parents } = node;
     const routes = new Array<number>(parents.length);
+    const origin = node.rule.picks < 0 ? null : (parents[0] ?? null);
+    const passes = origin instanceof Node && origin.rule.mask !== null && origin.id > after && wanted?.has(origin) !== true;
+    const passed = passes ? origin : null;
     let leads = false;
     for (let i = 0; i < parents.length; i++) {
-      const parent = parents[i] ?? null;
+      const parent = (passed ?? node).parents[i] ?? null;
       const place = parent === null || (wanted !== null && !leading.has(parent)) ? -1 : placeOf(parent, search);
       routes[i] = place;
       if (place >= 0) leads = true;
     }
-    steps[s] = { node, place: node.place, routes, leads, isTarget: wanted?.has(node) === true };
+    steps[s] = { node, place: node.place, routes, leads, passed, isTarget: wanted?.has(node) === true };
   }
   const targetPlaces = targets === null ? [] : targets.map((t) => placeOf(t.source, search));
   const places = new Array<number>(outputs.length);
@@ -212,7 +217,7 @@ function isNewestFirst(nodes: readonly Node[]): boolean {
 }
 
 /** Calls one rule and passes its results on to the parents. */
-function visit({ node, routes, leads }: Step, g: (Tensor | null)[], cotangents: Cotangents): void {
+function visit({ node, routes, leads, passed }: Step, g: (Tensor | null)[], cotangents: Cotangents): void {
   const { rule } = node;
   if (!leads) return;
   if (rule.pull === null)
@@ -233,6 +238,7 @@ function visit({ node, routes, leads }: Step, g: (Tensor | null)[], cotangents: 
   const before = newestOwned();
   const handles = new Array<Tensor>(saved.length);
   for (let i = 0; i < saved.length; i++) handles[i] = unpack(saved[i] as SavedTensor, rule.name);
+  if (passed?.rule.mask) g = [passed.rule.mask(g[0] as Tensor, handles[node.rule.picks] as Tensor)];
   const thunks = pull(g, handles, node.attrs, node.specs, node.outSpecs);
   const results = new Array<Tensor | null>(routes.length);
   for (let i = 0; i < routes.length; i++) {
@@ -248,7 +254,7 @@ function visit({ node, routes, leads }: Step, g: (Tensor | null)[], cotangents: 
   releaseBut(results, before, `the gradient of ${rule.name}`);
   for (let i = 0; i < routes.length; i++) {
     const result = results[i] ?? null;
-    if (result !== null) cotangents.give(routes[i] as number, node.parentIndex[i] as number, result);
+    if (result !== null) cotangents.give(routes[i] as number, (passed ?? node).parentIndex[i] as number, result);
   }
 }
 

@@ -4,14 +4,14 @@ import { formatSpec, type Shape, type Spec } from '../core/shape.js';
 import { DTypeError, GradError } from '../errors.js';
 import { checkLive } from '../runtime/handle.js';
 import { isRecording } from '../tensor/mode.js';
-import { Node, type Rule, type SavedTensor, type Thunk } from '../tensor/node.js';
+import { Node, ruleOf, type Rule, type SavedTensor, type Thunk } from '../tensor/node.js';
 import { emptyTensor, Tensor, viewHandle } from '../tensor/tensor.js';
 import { widened } from './halves.js';
 
 /**
  * An op is data: shape rule, kernel call, what the gradient rule may read, and the rule, side by side. `docs/adding-an-op.md` walks through one.
  *
- * In: names of the inputs. Attrs: plain data for the kernel. Saved: which inputs (or "out") the rule reads; anything else does not compile.
+ * In: names of the inputs. Attrs: plain data for the kernel. Saved: which inputs (or "out") the rule reads; anything else does not compile. mask, picks: see Rule.
  */
 export interface OpSpec<In extends string, Attrs, Saved extends In | 'out'> {
   readonly name: string;
@@ -23,6 +23,7 @@ export interface OpSpec<In extends string, Attrs, Saved extends In | 'out'> {
   readonly saves: readonly Saved[];
   /** Cotangent of the result -> a thunk for each input (null: that input has no gradient). null: the op is not differentiable. Rules never undo broadcasting: the walk sums. `specs` are there for rules that declare four parameters. */
   readonly vjp: ((g: Tensor, saved: Record<Saved, Tensor>, attrs: Attrs, specs: Record<In, Spec>) => Record<In, Thunk | null>) | null;
+  readonly mask?: Rule['mask'];
 }
 
 /** As OpSpec, for ops with several results. g has null where nobody asked. */
@@ -36,6 +37,7 @@ export interface MultiOpSpec<In extends string, Out extends string, Attrs, Saved
   readonly vjp:
     | ((g: Record<Out, Tensor | null>, saved: Record<Saved, Tensor>, attrs: Attrs, specs: Record<In, Spec>) => Record<In, Thunk | null>)
     | null;
+  readonly picks?: Out & Saved;
 }
 
 /** A window on the input's memory: a view op's whole forward. */
@@ -148,7 +150,7 @@ export function defineOp<In extends string, Attrs, Saved extends In | 'out'>(spe
           const asked = readsSpecs ? named(inputs, specs) : unnamed;
           return listed(inputs, vjp(g[0] as Tensor, named(saves, saved), attrs as Attrs, asked));
         };
-  const rule: Rule = { name, pull };
+  const rule = ruleOf(name, pull, spec.mask);
   // What is rare has a function of its own: V8 inlines so many bytes and no more, and the making of the result is to be among them.
   const retry = (error: unknown, x: Record<In, Tensor>, out: Tensor, attrs: Attrs): void => {
     widened(error, listed(inputs, x), [out], (ins, outs) => forward(named(inputs, ins), outs[0] as Tensor, attrs));
@@ -194,7 +196,7 @@ export function defineMultiOp<In extends string, Out extends string, Attrs, Save
           const thunks = vjp(named(outputs, g), named(saves, saved), attrs as Attrs, named(inputs, specs));
           return listed(inputs, thunks);
         };
-  const rule: Rule = { name, pull };
+  const rule = ruleOf(name, pull, null, spec.picks === undefined ? -1 : saves.indexOf(spec.picks));
   const run = (x: Record<In, Tensor>, attrs: Attrs): Record<Out, Tensor> => {
     let tracked = false;
     for (const key of inputs) {
@@ -224,7 +226,7 @@ export function defineMultiOp<In extends string, Out extends string, Attrs, Save
 export function defineView<Attrs>(spec: ViewSpec<Attrs>): ViewOp<Attrs> {
   const { name, view, vjp } = spec;
   register({ name, inputs: ['x'], saves: [], differentiable: true });
-  const rule: Rule = { name, pull: (g, _saved, attrs, specs) => [() => vjp(g[0] as Tensor, attrs as Attrs, specs[0] as Spec)] };
+  const rule = ruleOf(name, (g, _saved, attrs, specs) => [() => vjp(g[0] as Tensor, attrs as Attrs, specs[0] as Spec)]);
   const run = (x: Tensor, attrs: Attrs): Tensor => {
     checkLive(name, 'x', x);
     const { shape, strides, offset } = view(x, attrs);
@@ -239,7 +241,7 @@ export function defineView<Attrs>(spec: ViewSpec<Attrs>): ViewOp<Attrs> {
 export function defineViews<Attrs>(spec: ViewsSpec<Attrs>): ViewsOp<Attrs> {
   const { name, views, vjp } = spec;
   register({ name, inputs: ['x'], saves: [], differentiable: true });
-  const rule: Rule = { name, pull: (g, _saved, attrs, _specs, outSpecs) => [() => vjp(g, attrs as Attrs, outSpecs)] };
+  const rule = ruleOf(name, (g, _saved, attrs, _specs, outSpecs) => [() => vjp(g, attrs as Attrs, outSpecs)]);
   const run = (x: Tensor, attrs: Attrs): Tensor[] => {
     checkLive(name, 'x', x);
     const outs = views(x, attrs).map(({ shape, strides, offset }) => viewHandle(x, shape, strides, offset));
@@ -253,7 +255,7 @@ export function defineViews<Attrs>(spec: ViewsSpec<Attrs>): ViewsOp<Attrs> {
 export function defineListOp<Attrs>(spec: ListOpSpec<Attrs>): ListOp<Attrs> {
   const { name, infer, forward, vjp } = spec;
   register({ name, inputs: ['...xs'], saves: [], differentiable: vjp !== null });
-  const rule: Rule = { name, pull: vjp === null ? null : (g, _saved, attrs, specs) => vjp(g[0] as Tensor, attrs as Attrs, specs) };
+  const rule = ruleOf(name, vjp === null ? null : (g, _saved, attrs, specs) => vjp(g[0] as Tensor, attrs as Attrs, specs));
   const run = (xs: readonly Tensor[], attrs: Attrs): Tensor => {
     xs.forEach((x, i) => checkLive(name, `xs[${i}]`, x));
     const { shape, dtype } = infer(xs, attrs);
@@ -338,10 +340,9 @@ export function record(
   pull: (g: Tensor, saved: readonly Tensor[], specs: readonly Spec[]) => readonly (Tensor | null)[],
 ): void {
   if (!isRecording() || !isFloating(out.dtype) || !inputs.some((x) => x.requiresGrad)) return;
-  const rule: Rule = {
-    name,
-    pull: (g, saved, _attrs, specs) => pull(g[0] as Tensor, saved, specs).map((one) => (one === null ? null : () => one)),
-  };
+  const rule = ruleOf(name, (g, saved, _attrs, specs) =>
+    pull(g[0] as Tensor, saved, specs).map((one) => (one === null ? null : () => one)),
+  );
   const node = connect(rule, null, inputs, [out]);
   node.saved = [...inputs, out].map(save);
 }

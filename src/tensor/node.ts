@@ -19,6 +19,17 @@ export interface Rule {
         outSpecs: readonly Spec[],
       ) => readonly (Thunk | null)[])
     | null;
+  /** For an op whose gradient is that of its output or 0, number by number, as the output says: cotangent, output -> the input's cotangent. Null for others. */
+  readonly mask: ((g: Tensor, out: Tensor) => Tensor) | null;
+  /**
+   * For an op whose numbers are picked from its only input, and whose gradient adds those of g where they were picked: which of the saved tensors is its output,
+   * -1 for others. Where the input was made by an op with a mask, the walk applies that to the few numbers of g and passes the op over: the same bits.
+   */
+  readonly picks: number;
+}
+
+export function ruleOf(name: string, pull: Rule['pull'], mask: Rule['mask'] = null, picks = -1): Rule {
+  return { name, pull, mask, picks };
 }
 
 /** A tensor that the graph owns until the backward pass. It is a claim on the storage, not a handle that a scope could release. */

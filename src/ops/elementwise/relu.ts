@@ -12,11 +12,13 @@ interface LeakyReluAttrs {
 
 /** g where y > 0, 0 elsewhere: reading the output lets the input go. */
 export const reluGradOp = defineGradient({ name: 'reluGrad', kernel: 'relu_grad', second: null });
+const mask = (g: Tensor, out: Tensor): Tensor => apply(reluGradOp, { g, s: out }, {});
 export const reluOp = defineUnary({
   name: 'relu',
   takes: 'numbers',
   saves: ['out'],
-  rule: (g, { out }) => apply(reluGradOp, { g, s: out }, {}),
+  rule: (g, { out }) => mask(g, out),
+  mask,
 });
 
 export const leakyReluGradOp = defineGradient<LeakyReluAttrs>({

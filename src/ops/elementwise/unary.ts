@@ -14,6 +14,8 @@ export interface UnarySpec<Saved extends 'x' | 'out'> {
   readonly saves: readonly Saved[];
   /** Cotangent of y -> cotangent of x. */
   readonly rule: (g: Tensor, saved: Record<Saved, Tensor>) => Tensor;
+  /** See Rule in tensor/node.ts. */
+  readonly mask?: (g: Tensor, out: Tensor) => Tensor;
 }
 
 /** An op of one input, without parameters, that keeps shape and dtype. */
@@ -28,6 +30,7 @@ export function defineUnary<Saved extends 'x' | 'out'>(spec: UnarySpec<Saved>): 
     forward: ({ x }, out) => forward([x], [out]),
     saves,
     vjp: (g, saved) => ({ x: () => rule(g, saved) }),
+    mask: spec.mask ?? null,
   });
 }
 

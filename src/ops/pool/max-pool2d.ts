@@ -33,8 +33,9 @@ export const maxPool2dOp = defineMultiOp({
     return { y: { shape, dtype: floating('maxPool2d', x).dtype }, where: { shape, dtype: positionDType(x.dtype) } };
   },
   forward: ({ x }, { y, where }, window) => forward([x], [y, where], numbers(window)),
-  saves: ['where'],
+  saves: ['where', 'y'],
   vjp: ({ y: g }, { where }, window, { x }) => ({ x: g === null ? null : () => scatterTo(g, where, window, x.shape) }),
+  picks: 'y',
 });
 
 /** Values alone, for when nothing is recorded: half the work. */
