@@ -281,14 +281,13 @@ CR_INLINE bool run_small_product(Context& ctx, const Product<T>& p, int32_t inpu
   return true;
 }
 
-/// The right factor as it is kept, or no data where there is no copy, or where reading it in place, packing it or exchanging the factors
-/// is as fast.
+/// The right factor as it is kept, or no data where there is no copy, or where exchanging the factors is as fast. Panels that lie one after
+/// the other are 2 to 10 % faster than rows where they lie, of which a tile reads a line or two from each.
 template <class T>
 CR_INLINE KeptB<T> kept_right(Context& ctx, const Product<T>& p, int32_t input) {
-  const StridedB<T> b = right_of(p);
-  if (p.batch_rank > 0 || p.k == 0 || b.in_place(p.n, ceil_div(p.m, kTileRows))) return {nullptr, 0};
+  if (p.batch_rank > 0 || p.k == 0) return {nullptr, 0};
   if (estimated_cycles(p) - packing_cycles(p) >= estimated_cycles(exchanged(p))) return {nullptr, 0};
-  return kept_panels(ctx, input, b, p.k, p.n, b.col == 1 ? kLongPatience : kPatience);
+  return kept_panels(ctx, input, right_of(p), p.k, p.n, p.b_col == 1 ? kLongPatience : kPatience);
 }
 
 /// `input` is the kernel's operand that p.b lies in: what is packed of it may be kept for the next call.
