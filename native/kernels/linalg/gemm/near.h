@@ -9,7 +9,6 @@ namespace chainrule::CR_ISA {
 
 inline constexpr int64_t kNearWork = int64_t{1} << 21;  // multiply-adds: 128 x 128 x 128
 inline constexpr int64_t kNearUnit = int64_t{1} << 17;  // about 2.5 us, some times the price of a fork
-inline constexpr int64_t kNearColumns = 128;            // of a transposed A: so many cache lines of a sliver stay in L1
 
 template <class T>
 CR_INLINE bool is_near(int64_t m, int64_t n, int64_t k, const StridedA<T>& a, const StridedB<T>& b, const StridedC<T>& c) {

@@ -84,6 +84,10 @@ CR_INLINE Ahead ahead_of(const T* from, int64_t rows, int64_t row, int64_t cols,
   return {};
 }
 
+static_assert(kGroupSlivers * kTileRows % kLanes<float> == 0);  // a group of slivers in whole vectors fits its buffer
+inline constexpr int64_t kNearColumns = 128;                    // of a transposed A: so many cache lines of a sliver stay in L1
+inline constexpr int64_t kFewUses = 4;                          // that do not pay for a copy of so few columns
+
 /// Element (i, k) is data[i * row + k * col].
 template <class T>
 struct StridedA {
@@ -93,9 +97,11 @@ struct StridedA {
   Sliver<T> sliver(T* buffer, int64_t i, int64_t rows, int64_t k, int64_t count, int64_t uses) const {
     const T* from = data + i * row + k * col;
     if (uses <= 1 || (col == 1 && !collide<T>(row))) return {from, row, col};
+    if (row == 1 && uses <= kFewUses && count <= kNearColumns && !collide<T>(col)) return {from, row, col};
     if (row == 1) {
-      pack_rows(from, col, count, rows, buffer, rows);
-      return {buffer, 1, rows};
+      const int64_t ld = (rows + kLanes<T> - 1) / kLanes<T> * kLanes<T>;  // AVX2 takes ten times as long to store a part of a vector
+      pack_rows<true>(from, col, count, rows, buffer, ld);
+      return {buffer, 1, ld};
     }
     const int64_t ld = count + 4;  // neighbouring rows start in different cache sets
     if (col == 1) {
