@@ -45,7 +45,7 @@ function generatorOption(folder) {
 function forgetOptions(folder) {
   const cache = join(folder, 'CMakeCache.txt');
   if (!existsSync(cache)) return;
-  writeFileSync(cache, readFileSync(cache, 'utf8').replace(/(^\/\/.*\n)*^(ISAS|CHAINRULE_SANITIZE):.*\n/gm, ''));
+  writeFileSync(cache, readFileSync(cache, 'utf8').replace(/(^\/\/.*\n)*^(ISAS|CHAINRULE_SANITIZE|CHAINRULE_EMULATE_AVX512):.*\n/gm, ''));
 }
 
 /** Shows ninja's `[12/176]` or make's `[ 47%]` on one line of a terminal. */

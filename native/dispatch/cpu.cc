@@ -44,6 +44,9 @@ Isa supported() {
   const bool v3 = has(one.c, 28) && has(one.c, 12) && has(one.c, 29) && has(one.c, 22) && has(seven.b, 5) && has(seven.b, 3) &&
                   has(seven.b, 8) && has(extended.c, 5) && (state & 0x6) == 0x6;
   if (!v3) return Isa::baseline;
+#if defined(CHAINRULE_EMULATE_AVX512)
+  return Isa::avx512;
+#endif
   // x86-64-v4: AVX-512 F, DQ, CD, BW, VL, and ZMM state
   const bool v4 =
       has(seven.b, 16) && has(seven.b, 17) && has(seven.b, 28) && has(seven.b, 30) && has(seven.b, 31) && (state & 0xe6) == 0xe6;
@@ -52,7 +55,9 @@ Isa supported() {
 
 /// AVX-VNNI is a VEX encoding of what AVX512-VNNI brought; some processors have one, some the other, some both.
 bool has_byte_dot(Isa isa) {
+#if !defined(CHAINRULE_EMULATE_AVX512)
   if (isa == Isa::avx512) return has(cpuid(7, 0).c, 11);
+#endif
   return isa == Isa::avx2 && has(cpuid(7, 1).a, 4);
 }
 

@@ -23,7 +23,9 @@ struct ByteDot {
   using Weights = VS;
   CR_INLINE Weights weights(VS w) { return w ^ static_cast<int8_t>(-128); }
   CR_INLINE VI dot(VI sum, Weights w, VS x) {
-#if defined(__AVX512F__)
+#if defined(CHAINRULE_EMULATE_AVX512)
+    asm("ud2" : "+m"(sum) : "m"(w), "m"(x));  // never run: has_feature() says that no processor has it
+#elif defined(__AVX512F__)
     asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(w), "v"(x));
 #else
     asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(w), "x"(x));
