@@ -62,44 +62,65 @@ void check_bounds(const Extent& extent, int64_t offset, const Block& block, DTyp
   if (output && extent.count > elements) fail("malformed command: a result overlaps itself");
 }
 
-/// Gives the strides of row-major order to axes that nobody steps along: those of one element, and all axes of a view without elements. Any
-/// number may stand there; with these kernels see what is contiguous, and a pointer that is moved along such an axis all the same stays
-/// within the address space.
-void settle_unused_strides(TensorView& view, bool empty) {
+/// Gives the strides of row-major order to all axes, or to those that nobody steps along: those of one element, and all axes of a view
+/// without elements. Any number may stand there; with these kernels see what is contiguous, and a pointer that is moved along such an axis
+/// all the same stays within the address space.
+void settle_strides(TensorView& view, bool all) {
   int64_t next = 1;
   for (int d = view.rank - 1; d >= 0; --d) {
-    if (empty || view.shape[d] == 1) view.strides[d] = next;
+    if (all || view.shape[d] == 1) view.strides[d] = next;
     if (__builtin_mul_overflow(view.strides[d], view.shape[d], &next) || next > kMaxExact) next = 0;
   }
 }
 
+/// What an operand's form says (command.h).
+struct Form {
+  int32_t rank;
+  bool row_major, fresh;
+  DType dtype;
+
+  [[nodiscard]] int64_t words() const { return row_major ? rank : 2 * rank; }
+};
+
+Form form_of(double word) {
+  const auto bits = static_cast<int32_t>(integer(word, 0, 2 * kFresh - 1, "form"));
+  const int32_t dtype = bits % kPerAxis, rank = bits / kPerAxis % kPerAxis;
+  if (dtype >= kDTypeCount) fail("malformed command: dtype is %d", dtype);
+  if (rank > kMaxRank) fail("malformed command: rank is %d", rank);
+  return {rank, (bits & kRowMajor) != 0, (bits & kFresh) != 0, static_cast<DType>(dtype)};
+}
+
 /// An operand that was decoded. The next one has the same shape and strides as a rule: comparing their words is faster than to decode them.
 struct Decoded {
-  const double* words = nullptr;
+  const double* sizes = nullptr;
+  Form form{};
   const TensorView* view = nullptr;
   Extent extent{};
 };
 
-/// Reads rank, shape and strides, the words from `form` on.
-void decode_form(const double* form, int64_t available, TensorView& view, Decoded& last) {
-  view.rank = static_cast<int32_t>(integer(form[0], 0, kMaxRank, "rank"));
-  if (available < 1 + 2 * view.rank) fail("malformed command: it ends inside an operand");
+/// Reads shape and strides, the words from `sizes` on.
+void decode_layout(const double* sizes, const Form& form, TensorView& view, Decoded& last) {
+  view.rank = form.rank;
   for (int d = 0; d < view.rank; ++d) {
-    view.shape[d] = integer(form[1 + d], 0, kMaxExact, "dimension");
-    view.strides[d] = integer(form[1 + view.rank + d], -kMaxExact, kMaxExact, "stride");
+    view.shape[d] = integer(sizes[d], 0, kMaxExact, "dimension");
+    if (!form.row_major) view.strides[d] = integer(sizes[view.rank + d], -kMaxExact, kMaxExact, "stride");
   }
-  last.extent = extent_of(view);
-  settle_unused_strides(view, last.extent.count == 0);
-  last.words = form;
+  if (form.row_major) {
+    const int64_t count = element_count(view);
+    last.extent = {count, 0, count - 1};
+  } else {
+    last.extent = extent_of(view);
+  }
+  settle_strides(view, form.row_major || last.extent.count == 0);
+  last.sizes = sizes;
+  last.form = form;
   last.view = &view;
 }
 
-bool same_form(const double* form, int64_t available, const Decoded& last) {
-  if (last.words == nullptr) return false;
-  const int64_t length = 1 + 2 * last.view->rank;
-  if (available < length) return false;
-  for (int64_t i = 0; i < length; ++i) {
-    if (form[i] != last.words[i]) return false;
+bool same_layout(const double* sizes, const Form& form, const Decoded& last) {
+  if (last.sizes == nullptr || form.rank != last.form.rank || form.row_major != last.form.row_major) return false;
+  for (int64_t i = 0; i < form.words(); ++i) {
+    if (sizes[i] != last.sizes[i]) return false;
   }
   return true;
 }
@@ -107,23 +128,24 @@ bool same_form(const double* form, int64_t available, const Decoded& last) {
 /// Reads one operand, `last` being the one before it, and returns the words it took.
 int64_t decode_operand(const double* words, int64_t available, const BlockTable& blocks, TensorView& view, Block*& block, bool* fresh,
                        Decoded& last) {
-  if (available < 4) fail("malformed command: it ends inside an operand");
+  if (available < kOperandWords) fail("malformed command: it ends inside an operand");
   block = blocks.find(integer(words[0], 0, kMaxExact, "block"));
   if (block == nullptr) fail("malformed command: no block %g", words[0]);
   const int64_t offset = integer(words[1], 0, kMaxExact, "offset");
-  const int64_t dtype = integer(words[2], 0, kFresh + kDTypeCount - 1, "dtype");
-  if (dtype % kFresh >= kDTypeCount) fail("malformed command: dtype is %g", words[2]);
-  if (fresh != nullptr) *fresh = dtype >= kFresh;
-  if (same_form(words + 3, available - 3, last)) {
+  const Form form = form_of(words[2]);
+  if (available < kOperandWords + form.words()) fail("malformed command: it ends inside an operand");
+  if (fresh != nullptr) *fresh = form.fresh;
+  const double* sizes = words + kOperandWords;
+  if (same_layout(sizes, form, last)) {
     view = *last.view;
   } else {
-    decode_form(words + 3, available - 3, view, last);
+    decode_layout(sizes, form, view, last);
   }
-  view.dtype = static_cast<DType>(dtype % kFresh);
+  view.dtype = form.dtype;
   const bool any = last.extent.count > 0;
   if (any) check_bounds(last.extent, offset, *block, view.dtype, fresh != nullptr);
   view.data = block->bytes_at(any ? offset * kDTypeSize[static_cast<int>(view.dtype)] : 0);
-  return 4 + 2 * view.rank;
+  return kOperandWords + form.words();
 }
 
 }  // namespace
@@ -140,9 +162,9 @@ void decode(const double* words, int64_t available, const BlockTable& blocks, Co
   command.seq = static_cast<uint64_t>(integer(words[1], 0, kMaxExact, "seq"));
   command.kernel = &all[static_cast<size_t>(integer(words[0], 0, static_cast<int64_t>(all.size()) - 1, "kernel"))];
   const Kernel& kernel = *command.kernel;
-  const int64_t ins = integer(words[3], 0, kMaxOperands, "ins"), outs = integer(words[4], 0, kMaxOperands, "outs");
-  const int64_t params = integer(words[5], 0, available - kHeaderWords, "params");
-  if (!kernel.inputs.fits(ins) || !kernel.outputs.fits(outs) || params != kernel.param_count) {
+  const int64_t counts = integer(words[3], 0, kPerOut * (kMaxOperands + 1) - 1, "counts");
+  const int64_t ins = counts % kPerOut, outs = counts / kPerOut, params = kernel.param_count;
+  if (!kernel.inputs.fits(ins) || !kernel.outputs.fits(outs) || ins > kMaxOperands || params > available - kHeaderWords) {
     fail("malformed command: %s takes %s -> %s and %d parameters", kernel.name, kernel.inputs.letters.c_str(),
          kernel.outputs.letters.c_str(), kernel.param_count);
   }

@@ -1,11 +1,12 @@
 #pragma once
 // The command format: 64-bit floats, so that one typed array carries ids, shapes and parameters alike (integers are exact to 2^53).
 //
-//   kernel, seq, words, ins, outs, params, param..., operand...      words counts the whole command
-//   operand: block, offset, dtype, rank, shape..., strides...        offset and strides in elements; dtype + kFresh when it is the
-//                                                                    first write to newly allocated memory
+//   kernel, seq, words, counts, param..., operand...       words counts the whole command, counts is ins + kPerOut * outs
+//   operand: block, offset, form, shape..., strides...     offset and strides in elements; form is dtype + kPerAxis * rank, with
+//                                                          kRowMajor when no strides follow, for they are those of row-major
+//                                                          order, and kFresh when it is the first write to new memory
 //   kernel = kReleaseBlock: kReleaseBlock, seq, 4, block
-//   kernel = kDropCopies: kDropCopies, seq, 4, 0                    gives back the memory of all copies (memory/copies.h)
+//   kernel = kDropCopies: kDropCopies, seq, 4, 0           gives back the memory of all copies (memory/copies.h)
 //
 // Written by src/runtime/stream.ts. Everything is checked here before a kernel sees it: no sequence of words can make one touch memory
 // outside the named blocks.
@@ -19,9 +20,13 @@ namespace chainrule {
 
 inline constexpr double kReleaseBlock = -1;
 inline constexpr double kDropCopies = -2;
-inline constexpr int kHeaderWords = 6;
+inline constexpr int kHeaderWords = 4;
+inline constexpr int kOperandWords = 3;  // without shape and strides
 inline constexpr int kShortestCommand = 4;
-inline constexpr int kFresh = 64;
+inline constexpr int kPerAxis = 16;
+inline constexpr int kRowMajor = 256;
+inline constexpr int kFresh = 512;
+inline constexpr int kPerOut = 1 << 11;
 inline constexpr int kMaxOperands = 1024;
 
 /// One decoded command; reused from command to command so that decoding allocates nothing.

@@ -43,7 +43,8 @@ export interface MultiOpSpec<In extends string, Out extends string, Attrs, Saved
 /** A window on the input's memory: a view op's whole forward. */
 export interface Window {
   readonly shape: Shape;
-  readonly strides: Shape;
+  /** null for those of row-major order. */
+  readonly strides: Shape | null;
   readonly offset: number;
 }
 
@@ -360,8 +361,8 @@ export function specOf(t: Tensor): Spec {
 /** A claim on t, for a node. */
 export function save(t: Tensor): SavedTensor {
   t.storage.refs++;
-  const { storage, dtype, shape, strides, offset } = t;
-  return { storage, dtype, shape, strides, offset, version: storage.version, source: sourceOf(t), index: t.nodeIndex };
+  const { storage, dtype, shape, steps, offset } = t;
+  return { storage, dtype, shape, steps, offset, version: storage.version, source: sourceOf(t), index: t.nodeIndex };
 }
 
 /** A handle on a saved tensor, connected to the graph as the original was. Throws GradError if it was modified in place since. */
@@ -372,7 +373,7 @@ export function unpack(saved: SavedTensor, op: string): Tensor {
       `a tensor [${saved.shape.join(',')}] that its gradient needs was modified in place after the forward pass; call backward() before optimizer.step() or other in-place changes`,
     );
   }
-  const t = viewHandle(saved, saved.shape, saved.strides, saved.offset);
+  const t = viewHandle(saved, saved.shape, saved.steps, saved.offset);
   if (saved.source instanceof Tensor) t.leaf = saved.source;
   else t.node = saved.source;
   t.nodeIndex = saved.index;

@@ -1,5 +1,5 @@
 import type { DType } from '../core/dtype.js';
-import { isContiguous, whole, type Shape } from '../core/shape.js';
+import { contiguousStrides, isContiguous, whole, type Shape } from '../core/shape.js';
 import { ArgumentError, describe, DisposedError } from '../errors.js';
 import type { Storage } from './storage.js';
 
@@ -9,8 +9,8 @@ export class Handle {
   declare readonly storage: Storage;
   declare readonly dtype: DType;
   declare readonly shape: Shape;
-  /** In elements, may be 0 (broadcast) or negative (flip). */
-  declare readonly strides: Shape;
+  /** The strides, or null for those of row-major order: nearly all, and a list of each tensor's own would be a fifth of what it allocates. */
+  declare readonly steps: Shape | null;
   /** Of the first element, in elements. */
   declare readonly offset: number;
   /** Who released this handle ('' while it is live). */
@@ -21,24 +21,27 @@ export class Handle {
   declare escapes: boolean;
   /** The handle that its scope owned before it. */
   declare older: Handle | null;
-  declare private rowMajor: boolean | undefined;
 
-  constructor(storage: Storage, dtype: DType, shape: Shape, strides: Shape, offset: number) {
+  constructor(storage: Storage, dtype: DType, shape: Shape, steps: Shape | null, offset: number) {
     this.storage = storage;
     this.dtype = dtype;
     this.shape = shape;
-    this.strides = strides;
+    this.steps = steps;
     this.offset = whole(offset);
     this.releasedBy = '';
     this.kept = false;
     this.escapes = false;
     this.older = null;
-    this.rowMajor = undefined;
+  }
+
+  /** In elements, may be 0 (broadcast) or negative (flip). */
+  get strides(): Shape {
+    return this.steps ?? contiguousStrides(this.shape);
   }
 
   /** Whether the elements lie one after the other in row-major order. */
   get isContiguous(): boolean {
-    return (this.rowMajor ??= isContiguous(this.shape, this.strides));
+    return this.steps === null || isContiguous(this.shape, this.steps);
   }
 }
 

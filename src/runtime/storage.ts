@@ -16,9 +16,7 @@ export class Storage {
   declare refs: number;
   /** Counts in-place changes; a saved tensor remembers it. */
   declare version: number;
-  /** True until the first command that writes it. */
-  declare fresh: boolean;
-  /** Sequence number of the last command that writes it. */
+  /** Sequence number of the last command that writes it, 0 until there is one. */
   declare lastWrite: number;
   /** Of whole numbers that were written from JavaScript. */
   declare range: KnownRange | null;
@@ -33,7 +31,6 @@ export class Storage {
     this.bytes = whole(bytes);
     this.refs = 1;
     this.version = 0;
-    this.fresh = true;
     this.lastWrite = 0;
     this.range = null;
     this.slot = -1;

@@ -16,7 +16,13 @@ const flushWords = 6144;
 const flushElements = 1 << 16;
 /** more while batches wait in the queue already: handing one over and taking it out costs both sides about a microsecond. */
 const flushElementsBusy = 1 << 19;
-const fresh = 64;
+/** Of an operand's form. */
+const perAxis = 16;
+const rowMajor = 256;
+const fresh = 512;
+/** Of a command's counts. */
+const perOut = 1 << 11;
+const headerWords = 4;
 const releaseBlock = -1;
 const dropAllCopies = -2;
 
@@ -58,47 +64,42 @@ export function command(
   params: readonly number[],
   fallible: string,
 ): void {
-  if (used + 6 + params.length + 20 * (ins.length + outs.length) > capacity) flush();
+  if (used + headerWords + params.length + 20 * (ins.length + outs.length) > capacity) flush();
   const start = used;
   seq++;
-  let at = start + 6;
+  let at = start + headerWords;
   for (let i = 0; i < params.length; i++) words[at++] = params[i] as number;
   for (let i = 0; i < ins.length; i++) at = operand(at, ins[i] as Handle, 0);
   for (let i = 0; i < outs.length; i++) {
     const out = outs[i] as Handle;
-    at = operand(at, out, out.storage.fresh ? fresh : 0);
-    out.storage.fresh = false;
+    at = operand(at, out, out.storage.lastWrite === 0 ? fresh : 0);
     out.storage.lastWrite = seq;
   }
   words[start] = kernel;
   words[start + 1] = seq;
   words[start + 2] = at - start;
-  words[start + 3] = ins.length;
-  words[start + 4] = outs.length;
-  words[start + 5] = params.length;
+  words[start + 3] = ins.length + perOut * outs.length;
   used = at;
   if (fallible !== '') rememberSite(seq, fallible);
   if (used > flushWords || elements > enough) flush();
 }
 
 function operand(start: number, t: Handle, flag: number): number {
-  const { shape, strides } = t;
+  const { shape, steps } = t;
   const rank = shape.length;
   words[start] = t.storage.block;
   words[start + 1] = t.offset;
-  words[start + 2] = codeOf(t.dtype) + flag;
-  words[start + 3] = rank;
-  const sizes = start + 4;
-  const steps = sizes + rank;
+  words[start + 2] = codeOf(t.dtype) + perAxis * rank + flag + (steps === null ? rowMajor : 0);
+  let at = start + 3;
   let size = 1;
   for (let i = 0; i < rank; i++) {
     const n = shape[i] as number;
     size *= n;
-    words[sizes + i] = n;
-    words[steps + i] = strides[i] as number;
+    words[at++] = n;
   }
   elements += size;
-  return steps + rank;
+  if (steps !== null) for (let i = 0; i < rank; i++) words[at++] = steps[i] as number;
+  return at;
 }
 
 /** Appends the command that gives a block's memory back to the system, after everything that uses it. */

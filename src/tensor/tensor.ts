@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { bytesOf, dataArray, isFloating, isHalf, itemSize, type DataArray, type DType, type RawArray } from '../core/dtype.js';
-import { contiguousStrides, formatShape, sizeOf, type Shape, type Spec } from '../core/shape.js';
+import { formatShape, sizeOf, type Shape, type Spec } from '../core/shape.js';
 import { DTypeError, GradError, ShapeError } from '../errors.js';
 import { checkLive, Handle } from '../runtime/handle.js';
 import { kernel } from '../runtime/kernel.js';
@@ -38,8 +38,8 @@ export class Tensor extends Handle {
   declare private gradient: Tensor | null;
 
   /** Internal: use tensor(), zeros() and the like. */
-  constructor(storage: Storage, dtype: DType, shape: Shape, strides: Shape, offset: number) {
-    super(storage, dtype, shape, strides, offset);
+  constructor(storage: Storage, dtype: DType, shape: Shape, steps: Shape | null, offset: number) {
+    super(storage, dtype, shape, steps, offset);
     this.node = null;
     this.nodeIndex = 0;
     this.leaf = null;
@@ -233,18 +233,18 @@ export class Tensor extends Handle {
 /** A new tensor with unset values. */
 export function emptyTensor(shape: Shape, dtype: DType): Tensor {
   const storage = allocate(sizeOf(shape) * bytesOf(dtype));
-  return new Tensor(storage, dtype, shape, contiguousStrides(shape), 0);
+  return new Tensor(storage, dtype, shape, null, 0);
 }
 
 /** A new handle on the same values, without graph. */
 export function shareHandle(t: Tensor): Tensor {
-  return viewHandle(t, t.shape, t.strides, t.offset);
+  return viewHandle(t, t.shape, t.steps, t.offset);
 }
 
 /** A new handle on a window of the same storage, without graph. */
-export function viewHandle(t: Pick<Handle, 'storage' | 'dtype'>, shape: Shape, strides: Shape, offset: number): Tensor {
+export function viewHandle(t: Pick<Handle, 'storage' | 'dtype'>, shape: Shape, steps: Shape | null, offset: number): Tensor {
   t.storage.refs++;
-  return new Tensor(t.storage, t.dtype, shape, strides, offset);
+  return new Tensor(t.storage, t.dtype, shape, steps, offset);
 }
 
 /** Writes JavaScript values into a contiguous tensor, converting as its dtype asks. */

@@ -65,17 +65,24 @@ function damaged(value) {
   return bits.getFloat64(0);
 }
 
+// The format is described in native/engine/command.h.
+const operands = (words) => (words[3] % 2048) + Math.floor(words[3] / 2048);
+const firstOperand = ([kernel]) => 4 + (kernels[kernel]?.params ?? '').split(',').filter((name) => name !== '').length;
+function formOf(form) {
+  const rank = (form >> 4) & 15;
+  return { rank, length: 3 + (form & 256 ? rank : 2 * rank) };
+}
+
 /** An operand without strides may stand for any number of elements, and a kernel then rightly takes its time: not what is tested here. */
 function takesLong(words) {
-  const [, , , ins, outs, params] = words;
-  let at = 6 + params;
-  for (let i = 0; i < ins + outs && at < words.length; i++) {
-    const rank = words[at + 3];
+  let at = firstOperand(words);
+  for (let i = 0; i < operands(words) && at < words.length; i++) {
+    const { rank, length } = formOf(words[at + 2]);
     if (!(rank >= 0 && rank <= 8)) return false;
     let size = 1;
-    for (let d = 0; d < rank && d < 8; d++) size *= words[at + 4 + d];
+    for (let d = 0; d < rank && d < 8; d++) size *= words[at + 3 + d];
     if (size > 1e5) return true;
-    at += 4 + 2 * rank;
+    at += length;
   }
   return false;
 }
@@ -84,13 +91,13 @@ const buffer = new Float64Array(4096);
 let seq = 0;
 
 /** New contents for a command's blocks: those of an earlier failure would only be passed on, and no kernel would run. */
-function refresh([, , , ins, outs, params, ...rest]) {
-  let at = params;
-  for (let i = 0; i < ins + outs; i++) {
+function refresh(words) {
+  let at = firstOperand(words);
+  for (let i = 0; i < operands(words); i++) {
     const contents = new Int32Array(16);
     for (let k = 0; k < 16; k++) contents[k] = draw(3) === 0 ? draw(2 ** 31) * 2 : draw(6);
-    addon.write(rest[at], 0, contents, ++seq);
-    at += 4 + 2 * rest[at + 3];
+    addon.write(words[at], 0, contents, ++seq);
+    at += formOf(words[at + 2]).length;
   }
 }
 let slowest = 0;
@@ -103,7 +110,7 @@ for (let round = 0; round < rounds; round++) {
   const original = words[0];
   for (let n = 1 + draw(3); n > 0; n--) {
     // Now and then a word of the header; mostly shapes, strides, offsets and parameters.
-    const i = draw(8) === 0 ? draw(6) : draw(words.length);
+    const i = draw(8) === 0 ? draw(4) : draw(words.length);
     words[i] = damaged(words[i]);
   }
   if (draw(50) === 0) words.length = draw(words.length + 1);
@@ -130,8 +137,8 @@ for (let round = 0; round < rounds; round++) {
 const block = addon.allocate(64, 1);
 const fill = kernels.findIndex(({ name, dtype }) => name === 'fill' && dtype === 'f32');
 const values = new Float32Array(16);
-buffer.set([fill, ++seq, 6 + 1 + 6, 0, 1, 1, 7, block, 0, 64, 1, 16, 1]);
-addon.submit(buffer, 13, seq);
+buffer.set([fill, ++seq, 4 + 1 + 4, 2048, 7, block, 0, 512 + 256 + 16, 16]);
+addon.submit(buffer, 9, seq);
 addon.read(block, 0, values, ++seq);
 while (!addon.wait(seq, 50));
 const works = values.every((v) => v === 7);

@@ -1,4 +1,4 @@
-import { contiguousStrides, formatShape, type Shape, type Spec } from '../../core/shape.js';
+import { formatShape, type Shape, type Spec } from '../../core/shape.js';
 import { ArgumentError, checkOptions, ShapeError, show } from '../../errors.js';
 import { full } from '../../create/fill.js';
 import { scalar } from '../../create/scalar.js';
@@ -19,7 +19,7 @@ interface Attrs {
 
 /** index [...] and rows [..., d] as one list: [k, d]. */
 function asRows(t: Handle, rows: number, columns: number): Handle {
-  return new Handle(t.storage, t.dtype, [rows, columns], contiguousStrides([rows, columns]), t.offset);
+  return new Handle(t.storage, t.dtype, [rows, columns], null, t.offset);
 }
 function asColumn(index: Handle, rows: number, columns: number): Handle {
   return new Handle(index.storage, index.dtype, [rows, columns], [1, 0], index.offset);

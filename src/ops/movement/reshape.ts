@@ -1,4 +1,4 @@
-import { checkList, checkShape, contiguousStrides, formatShape, sizeOf, type Shape } from '../../core/shape.js';
+import { checkList, checkShape, formatShape, sizeOf, type Shape } from '../../core/shape.js';
 import { ShapeError } from '../../errors.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { defineView } from '../op.js';
@@ -7,7 +7,7 @@ import { checkLive } from '../../runtime/handle.js';
 
 export const reshapeOp = defineView({
   name: 'reshape',
-  view: (x, { shape }: { shape: Shape }) => ({ shape, strides: viewStrides(x, shape) ?? contiguousStrides(shape), offset: x.offset }),
+  view: (x, { shape }: { shape: Shape }) => ({ shape, strides: x.isContiguous ? null : viewStrides(x, shape), offset: x.offset }),
   vjp: (g, _attrs, x) => reshape(g, x.shape),
 });
 
@@ -25,9 +25,8 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   return y;
 }
 
-/** Strides under which x's memory has another shape, or null when there are none. */
-function viewStrides(x: Pick<Tensor, 'shape' | 'strides' | 'isContiguous'>, target: Shape): Shape | null {
-  if (x.isContiguous) return contiguousStrides(target);
+/** Strides under which the memory of x, which is not contiguous, has another shape, or null when there are none. */
+function viewStrides(x: Pick<Tensor, 'shape' | 'strides'>, target: Shape): Shape | null {
   const strides = target.map(() => 0);
   let axis = target.length - 1;
   for (const { size, step } of runs(x)) {

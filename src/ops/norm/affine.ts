@@ -1,7 +1,6 @@
 import { scalar } from '../../create/scalar.js';
 import { formatShape, formatSpec, sameShape, type Shape, type Spec } from '../../core/shape.js';
 import { DTypeError, ShapeError } from '../../errors.js';
-import { contiguousStrides } from '../../core/shape.js';
 import { Handle } from '../../runtime/handle.js';
 import { noGrad } from '../../tensor/mode.js';
 import type { Tensor } from '../../tensor/tensor.js';
@@ -29,5 +28,5 @@ export function withShapes(tensors: readonly Tensor[], shapes: readonly Shape[],
 
 /** A handle on a contiguous tensor's values under another shape. */
 export function shaped(t: Tensor, shape: Shape): Handle {
-  return new Handle(t.storage, t.dtype, shape, contiguousStrides(shape), t.offset);
+  return new Handle(t.storage, t.dtype, shape, null, t.offset);
 }

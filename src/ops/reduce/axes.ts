@@ -1,5 +1,5 @@
 import { isFloating, type DType } from '../../core/dtype.js';
-import { contiguousStrides, formatSpec, normalizeAxes, reducedShape, sizeOf, type Shape, type Spec } from '../../core/shape.js';
+import { formatSpec, normalizeAxes, reducedShape, sizeOf, type Shape, type Spec } from '../../core/shape.js';
 import { ArgumentError, checkOptions, DTypeError } from '../../errors.js';
 import { Handle } from '../../runtime/handle.js';
 import { Tensor } from '../../tensor/tensor.js';
@@ -42,7 +42,7 @@ export function floatReducedSpec(op: string, x: Spec, attrs: ReduceAttrs): Spec 
 /** A handle on a reduction's result in which the reduced axes have size 1: what the kernels ask for. */
 export function keptHandle(x: Spec, out: Tensor, axes: readonly number[]): Handle {
   const kept = reducedShape(x.shape, axes, true);
-  return new Handle(out.storage, out.dtype, kept, contiguousStrides(kept), out.offset);
+  return new Handle(out.storage, out.dtype, kept, null, out.offset);
 }
 
 /** A result of reducing `shape` over `axes`, repeated along them. [...] -> shape. */
