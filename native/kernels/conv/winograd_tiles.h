@@ -107,12 +107,41 @@ CR_INLINE void split_strided_row(const T* from, int64_t stride, int64_t begin, i
 
 inline constexpr int64_t kChannelsAhead = 2;
 
+/// The planes of one image whose rows are `count` neighbours, two vectors at most, behind `begin` zeros, one at most: its lines
+/// first..past-1 begin at `line`, `pitch` elements apart, the others are zero. In under half the time of the loops of split_row.
+template <class T>
+CR_INLINE void split_narrow(const T* line, int64_t pitch, int64_t lines, int64_t first, int64_t past, int64_t begin, int64_t count,
+                            int64_t next, const TilePlanes& p, T* to) {
+  constexpr int64_t lanes = kLanes<T>;
+  const int64_t behind = count - lanes;
+  for (int64_t r = 0; r < lines; ++r) {
+    T *even = to + r % 2 * 2 * p.plane + r / 2 * p.row, *odd = even + p.plane;
+    if (r < first || r >= past) {
+      store(even, Vec<T>{});
+      store(odd, Vec<T>{});
+      continue;
+    }
+    for (int64_t i = 0; next != 0 && i < count; i += 64 / static_cast<int64_t>(sizeof(T))) __builtin_prefetch(line + next + i);
+    const Vec<T> low = behind >= 0 ? load(line) : load_partial(line, count);
+    const Vec<T> high = behind >= lanes ? load(line + lanes) : behind > 0 ? load_partial(line + lanes, behind) : Vec<T>{};
+    if (begin == 1) *even = T{0};
+    store(begin == 1 ? odd : even, evens(low, high));
+    store(begin == 1 ? even + 1 : odd, odds(low, high));
+    line += pitch;
+  }
+}
+
 /// The planes of one image. `next`: where the same rows will be read soon, or 0: from there to here in elements.
 template <class T>
 CR_INLINE void split_image(const TileSource& s, const TileWindow& w, const T* from, int64_t next, const TilePlanes& p, T* to) {
   const TensorView& x = s.x;
   const int64_t row = 2 * w.row - s.pad_h, col = 2 * w.col - s.pad_w, places = w.cols + 1, stride = x.strides[3];
   const int64_t begin = min_of(2 * places, max_of(0, -col)), count = max_of(0, min_of(x.shape[3], col + 2 * places) - (col + begin));
+  if (stride == 1 && begin <= 1 && count > 0 && count <= 2 * kLanes<T> && places <= kLanes<T>) {
+    const int64_t first = max_of(0, -row);
+    return split_narrow(from + (row + first) * x.strides[2] + col + begin, x.strides[2], 2 * w.rows + 2, first, x.shape[2] - row, begin,
+                        count, next, p, to);
+  }
   for (int64_t r = 0; r < 2 * w.rows + 2; ++r) {
     T *even = to + r % 2 * 2 * p.plane + r / 2 * p.row, *odd = even + p.plane;
     if (row + r < 0 || row + r >= x.shape[2] || count == 0) {
