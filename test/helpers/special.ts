@@ -17,6 +17,7 @@ export function erf(x: number): number {
 export function erfc(x: number): number {
   if (Number.isNaN(x)) return NaN;
   if (x <= 1) return 1 - erf(x);
+  if (x > 28) return 0; // below the smallest number
   let fraction = 0;
   // Its error after n terms is about e^(-2 x sqrt(2 n)).
   for (let n = 20 + Math.ceil(260 / (x * x)); n > 0; n--) fraction = n / 2 / (x + fraction);
