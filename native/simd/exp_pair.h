@@ -71,12 +71,17 @@ CR_INLINE V times_sigmoid(V x, V a, V low) {
   const V y = times_power_of_two(ratio, select<V>(negative, e.n, V{}));
   return select<V>(a > num<V>(40), x, copysign(y, x));
 }
-/// The same from e = e^a where that is below eps: x e (1 - e).
+/// x e (1 - share e), for e so small that what else belongs to it is lost.
 template <class V>
-CR_INLINE V times_low_sigmoid(V x, ScaledPair<V> e) {
-  const V low = fma(-e.high, e.high * power_beside_one(e.n), e.low);
+CR_INLINE V times_low_exponential(V x, ScaledPair<V> e, double share) {
+  const V low = fma(num<V>(-share) * e.high, e.high * power_beside_one(e.n), e.low);
   const auto y = product(Pair<V>{x, V{}}, Pair<V>{e.high, low});
   return times_power_of_two(y.high + y.low, e.n);
+}
+/// times_sigmoid from e = e^a where that is below eps.
+template <class V>
+CR_INLINE V times_low_sigmoid(V x, ScaledPair<V> e) {
+  return times_low_exponential(x, e, 1);
 }
 
 }  // namespace chainrule::CR_ISA

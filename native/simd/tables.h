@@ -166,6 +166,38 @@ alignas(64) constexpr float kGeluTanhTable[9][16] = {
      -0x1.ca6f24p-17F},
 };
 
+/// z n / (n + 2), n = e^z (e^z + 2), with 1/2 taken off the coefficient of d around 0: relative error 2^-24.7, with rounded coefficients
+/// 2^-24.7.
+alignas(64) constexpr float kMishTable[10][16] = {
+    {0x0.0p+0F, 0x1.b77708p-1F, 0x1.feb94ep+0F, 0x1.88469ep+1F, 0x1.0a4aa2p+2F, 0x1.534a0ep+2F, 0x1.97b43ap+2F, 0x1.dea47ep+2F,
+     0x1.11db22p+3F, -0x1.fbd916p+2F, -0x1.b5c116p+2F, -0x1.6cd916p+2F, -0x1.275c14p+2F, -0x1.c1d5bap+1F, -0x1.352b2cp+1F, -0x1.ca71dep-1F},
+    {0x0.0p+0F, 0x1.6fea8ap-1F, 0x1.f049e8p+0F, 0x1.86b818p+1F, 0x1.0a2a7ep+2F, 0x1.5345c8p+2F, 0x1.97b39ep+2F, 0x1.dea46ap+2F,
+     0x1.11db20p+3F, -0x1.74397cp-9F, -0x1.df78acp-8F, -0x1.37c2b0p-6F, -0x1.7482c2p-5F, -0x1.a61f04p-4F, -0x1.a63d28p-3F, -0x1.2e4b2cp-2F},
+    {0x1.99999ep-4F, 0x1.047adcp+0F, 0x1.11d1a8p+0F, 0x1.04ebeap+0F, 0x1.00de38p+0F, 0x1.001ecap+0F, 0x1.00047cp+0F, 0x1.000096p+0F,
+     0x1.00000ep+0F, -0x1.453fdcp-9F, -0x1.991d98p-8F, -0x1.008d02p-6F, -0x1.21f0a6p-5F, -0x1.27a338p-4F, -0x1.c7cb8ap-4F, 0x1.92759cp-4F},
+    {0x1.47ae0cp-2F, 0x1.0c109cp-3F, -0x1.d7e032p-6F, -0x1.ca4bbap-7F, -0x1.74ac0ep-9F, -0x1.b587a4p-12F, -0x1.060c54p-14F,
+     -0x1.156a8cp-17F, 0x1.361c4ap-15F, -0x1.16397ap-10F, -0x1.529404p-9F, -0x1.920128p-8F, -0x1.9ca3b2p-7F, -0x1.4cd9c4p-6F,
+     -0x1.e97974p-8F, 0x1.966878p-3F},
+    {-0x1.062bc2p-6F, -0x1.840688p-4F, -0x1.136842p-8F, 0x1.7a5406p-8F, 0x1.8e0804p-10F, 0x1.ffe5c8p-13F, 0x1.3a20b8p-15F, 0x1.e83368p-19F,
+     -0x1.f1cdbcp-17F, -0x1.3424f4p-12F, -0x1.64f3c6p-11F, -0x1.825222p-10F, -0x1.42adbcp-9F, -0x1.66626cp-10F, 0x1.b52a46p-7F,
+     0x1.35c1ecp-4F},
+    {-0x1.77b3f4p-5F, 0x1.7073a4p-7F, 0x1.4dd992p-7F, -0x1.27207ep-10F, -0x1.278a2cp-11F, -0x1.b3e74ep-14F, -0x1.02294ap-16F,
+     -0x1.8789dcp-21F, -0x1.68013ep-11F, -0x1.ea33f2p-15F, -0x1.05b392p-13F, -0x1.d3f6b4p-13F, -0x1.61162cp-13F, 0x1.11e2a0p-10F,
+     0x1.bebfbep-8F, 0x1.4c9840p-11F},
+    {-0x1.69be5ep-12F, 0x1.c3eb8ap-7F, -0x1.44f4cep-8F, -0x1.c52a2ap-13F, 0x1.303ca4p-13F, 0x1.68e16cp-16F, 0x1.62b67ep-18F,
+     0x1.507a06p-17F, 0x1.e89138p-11F, -0x1.22abb0p-17F, -0x1.086f54p-16F, -0x1.e73cf2p-17F, 0x1.f3fc7ep-15F, 0x1.fb7098p-12F,
+     0x1.c2b922p-10F, -0x1.309740p-7F},
+    {0x1.fd9e6ep-8F, -0x1.45f5b2p-8F, 0x1.c45896p-11F, 0x1.139b58p-12F, -0x1.70feb2p-16F, 0x1.3fc708p-18F, -0x1.2a5b74p-17F,
+     -0x1.19db8cp-16F, 0x1.7e9edap-9F, -0x1.f57dacp-21F, -0x1.162978p-20F, 0x1.59b632p-19F, 0x1.b2107cp-16F, 0x1.ff2ab0p-14F,
+     0x1.8b97ccp-13F, -0x1.871516p-9F},
+    {0x1.6e9514p-11F, -0x1.3fca02p-10F, 0x1.1faa76p-12F, -0x1.af1056p-14F, -0x1.d19bf6p-22F, 0x1.356900p-16F, 0x1.b8cf4ap-17F,
+     0x1.950238p-22F, -0x1.c7ce42p-8F, -0x1.fd315ep-25F, 0x1.8361d0p-24F, 0x1.5543aap-21F, 0x1.70cb3ap-18F, 0x1.716f42p-16F,
+     -0x1.277696p-15F, 0x1.4bb4eep-13F},
+    {-0x1.253be4p-10F, 0x1.b08ed0p-11F, -0x1.4681d4p-13F, 0x1.152fe6p-16F, 0x1.1e295ap-20F, -0x1.6171a0p-16F, -0x1.a66934p-18F,
+     0x1.0b0b5ap-17F, 0x1.fef282p-9F, 0x1.1c38f8p-28F, 0x1.4616bcp-25F, 0x1.baa01ap-21F, 0x1.c4edc4p-20F, -0x1.3d8d26p-20F,
+     -0x1.a0cc84p-15F, 0x1.09ebb8p-12F},
+};
+
 /// Q(z) - z exp(-z^2 / 2) / sqrt(2 pi), its derivative: relative error 2^-25.3, with rounded coefficients 2^-25.2.
 alignas(64) constexpr float kGeluSlopeTable[9][16] = {
     {0x0.0p+0F, 0x1.75432cp-2F, 0x1.70178ep-1F, 0x1.15c8e8p+0F, 0x1.7136e2p+0F, 0x1.cbd0e6p+0F, 0x1.13579ap+1F, 0x1.42b8e2p+1F,
