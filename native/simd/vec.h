@@ -243,7 +243,7 @@ CR_INLINE bool any(M m) {
 #if defined(__AVX512F__)
   return _mm512_test_epi64_mask((__m512i)m, (__m512i)m) != 0;
 #elif defined(__AVX2__)
-  return _mm256_testz_si256((__m256i)m, (__m256i)m) == 0;
+  return _mm256_movemask_epi8((__m256i)m) != 0;  // a test of the whole register takes a place in the pipes that multiply
 #elif defined(__aarch64__)
   return vmaxvq_u32((uint32x4_t)m) != 0;
 #else
