@@ -75,7 +75,13 @@ async function measureRows(bench: Bench, cases: readonly Case[], rows: Measured[
   for (const one of cases) {
     if (stop.aborted) return;
     progress.begin(one);
-    const measured = await bench.measure(one, (message) => progress.say(`  ${nameOf(one)}: ${message}`));
+    // An interruption ends the engines, and a measurement fails; the rows before it stand.
+    const measured = await bench
+      .measure(one, (message) => progress.say(`  ${nameOf(one)}: ${message}`))
+      .catch((error: unknown) => {
+        if (stop.aborted) return null;
+        throw error;
+      });
     progress.done();
     if (measured === null) continue;
     rows.push(measured);
@@ -85,12 +91,13 @@ async function measureRows(bench: Bench, cases: readonly Case[], rows: Measured[
 
 /** All cases on one number of threads, then those again that scattered. */
 async function measureAll(bench: Bench, threads: number, rows: Measured[], run: Run): Promise<void> {
-  const { session, progress } = run;
+  const { session, progress, stop } = run;
   await bench.start(session.engines(threads), progress.say);
   const versions = [...bench.versions].map(([name, version]) => `${name} ${version}`);
   progress.say(`${threads} thread${threads === 1 ? '' : 's'}: ${versions.join(', ')}`);
   await measureRows(bench, session.cases, rows, run);
   const steady = await steadied(rows, session.again ?? 0, async (restless) => {
+    if (stop.aborted) return [];
     progress.say(`${restless.length} row${restless.length === 1 ? '' : 's'} scattered; once more:`);
     progress.more(restless.length);
     const later: Measured[] = [];
