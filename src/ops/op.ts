@@ -341,9 +341,7 @@ export function record(
   pull: (g: Tensor, saved: readonly Tensor[], specs: readonly Spec[]) => readonly (Tensor | null)[],
 ): void {
   if (!isRecording() || !isFloating(out.dtype) || !inputs.some((x) => x.requiresGrad)) return;
-  const rule = ruleOf(name, (g, saved, _attrs, specs) =>
-    pull(g[0] as Tensor, saved, specs).map((one) => (one === null ? null : () => one)),
-  );
+  const rule = ruleOf(name, (g, saved, _attrs, specs) => pull(g[0] as Tensor, saved, specs).map((one) => one && (() => one)));
   const node = connect(rule, null, inputs, [out]);
   node.saved = [...inputs, out].map(save);
 }
