@@ -7,8 +7,7 @@
 namespace chainrule::CR_ISA {
 
 /// A copy costs about two packings (it goes to memory, not to L2), so two products pack as they go and the third makes a copy: at worst,
-/// all that was packed twice as much as needed. A factor in rows,
-/// which a product can read where it lies, gains less and waits longer.
+/// all that was packed twice as much as needed. A factor in rows, which a product can read where it lies, gains less and waits longer.
 inline constexpr uint32_t kPatience = 2, kLongPatience = 8;
 
 /// Orders of copies, for CopyKey; the size of an element is added.

@@ -99,7 +99,7 @@ struct StridedA {
     if (uses <= 1 || (col == 1 && !collide<T>(row))) return {from, row, col};
     if (row == 1 && uses <= kFewUses && count <= kNearColumns && !collide<T>(col)) return {from, row, col};
     if (row == 1) {
-      const int64_t ld = (rows + kLanes<T> - 1) / kLanes<T> * kLanes<T>;  // AVX2 takes ten times as long to store a part of a vector
+      const int64_t ld = (rows + kLanes<T> - 1) / kLanes<T> * kLanes<T>;  // whole vectors: AVX2 stores parts slowly
       pack_rows<true>(from, col, count, rows, buffer, ld);
       return {buffer, 1, ld};
     }
