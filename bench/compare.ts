@@ -32,7 +32,15 @@ await runProgram('compare', usage, async (options, chosen) => {
     chainrule('chainrule', root, threads),
     ...choosePeers(findPeers(threads).peers, options.peers),
   ];
-  const all = await runSession({ cases: chosen, options, settled: 0.02, again: options.again, engines, show: line });
+  const all = await runSession({
+    cases: chosen,
+    options,
+    settled: 0.02,
+    runoff: options.runoff,
+    again: options.again,
+    engines,
+    show: line,
+  });
   console.log(`\n${table(all)}`);
   if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(all.flatMap(rowsOf), null, 1)}\n`);
   if (options.markdown !== null) writeFileSync(options.markdown, markdown(all, about));

@@ -8,6 +8,7 @@ import { Engine, isFar, isLong } from './engine.js';
 import { writeInputs } from './fill.js';
 import type { Peer } from './peers.js';
 import { pin } from './pin.js';
+import { contenders, isKnown } from './runoff.js';
 import { median, spread } from './stats.js';
 
 export interface Settings {
@@ -15,6 +16,8 @@ export interface Settings {
   readonly rounds: number;
   /** Rounds end, after three, when the samples of every engine scatter by less than this (`spread`); 0: never before the last. */
   readonly settled: number;
+  /** Milliseconds that ours and those that may be the best peer are measured further where their ratio is not known well by then. */
+  readonly runoff: number;
   /** Milliseconds that a sample should take at least. */
   readonly sample: number;
   /** Measures bandwidth in place of our own engine. */
@@ -120,6 +123,7 @@ export class Bench {
     const [ours, ...others] = runners;
     if (ours === undefined) return null;
     const limits = await this.sampleInTurns(one, ours, others);
+    await this.runOff(one, ours, others);
     const peers = others.map((each) => timing(each, one));
     for (const { engine, samples } of runners) this.settings.known.set(keyOf(one, engine.peer), Math.min(...samples));
     return {
@@ -192,13 +196,24 @@ export class Bench {
       }
       // Whoever comes first meets the caches that the measurements above left behind: each engine in its turn.
       const turn = [ours, ...others];
-      for (const runner of [...turn.slice(round % turn.length), ...turn.slice(0, round % turn.length)]) {
+      for (const runner of rotated(turn, round)) {
         if (runner.samples.length < runner.most) await this.sample(one, runner, turn);
       }
       const open = turn.filter(({ samples, most }) => samples.length < most);
       if (round >= 2 && open.every(({ samples }) => spread(samples) < this.settings.settled)) break;
     }
     return limits;
+  }
+
+  /** Rounds of ours and of those that may be the best peer, until the ratio is known or the time is up. */
+  private async runOff(one: Case, ours: Runner, others: readonly Runner[]): Promise<void> {
+    const rivals = contenders(others.filter(({ engine }) => engine.peer.counts));
+    const turn = [ours, ...rivals];
+    const roundMs = turn.reduce((ms, { usual, calls }) => ms + usual * calls, 0);
+    const end = performance.now() + this.settings.runoff - roundMs;
+    for (let round = 0; performance.now() < end && !isKnown(ours, rivals); round++) {
+      for (const runner of rotated(turn, round)) await this.sample(one, runner, turn);
+    }
   }
 
   /** One sample of a runner; of a peer that is far from what it took before, or than its twin takes, by a new process if need be. */
@@ -229,6 +244,12 @@ interface Limits {
   readonly peaks: number[];
   readonly bandwidths: Bandwidth[];
 }
+
+/** Another one first in each round. */
+const rotated = <T>(turn: readonly T[], round: number): readonly T[] => [
+  ...turn.slice(round % turn.length),
+  ...turn.slice(0, round % turn.length),
+];
 
 /** How many bytes a bandwidth is measured with; null where it would measure the price of a call. */
 function footprintOf({ reads, writes, footprint = reads + writes }: Case): number | null {

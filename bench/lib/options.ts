@@ -12,6 +12,8 @@ export interface Options {
   readonly again: number;
   /** Milliseconds of a sample. */
   readonly sample: number;
+  /** Milliseconds that those who may be the best peer are measured further, with ours. */
+  readonly runoff: number;
   /** Only peers whose names contain one of these; all when empty. */
   readonly peers: readonly string[];
   readonly json: string | null;
@@ -67,6 +69,7 @@ export function readOptions(args: readonly string[], program: ProgramName): Opti
     rounds: values.rounds === undefined ? (values.quick ? 3 : 9) : count('rounds', values.rounds),
     again: values.again === undefined ? (values.quick ? 0 : 2) : count('again', values.again, 0),
     sample: values.quick ? 3 : 8,
+    runoff: values.quick ? 0 : 1500,
     peers: values.peers.split(',').filter((text) => text !== ''),
     json: values.json ?? null,
     html: values.html ?? null,

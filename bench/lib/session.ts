@@ -28,6 +28,8 @@ export interface Session {
   readonly options: Options;
   /** Spread of the samples at which a row has had enough of them; absent: never before the last round. */
   readonly settled?: number;
+  /** Milliseconds that close rivals are measured further (`Settings.runoff`); absent: none. */
+  readonly runoff?: number;
   /** How often rows that scatter are measured again; absent: never. */
   readonly again?: number;
   /** Engines for a number of threads; the first is the one that the others are compared with. */
@@ -114,7 +116,7 @@ async function measureAll(bench: Bench, threads: number, rows: Measured[], run: 
 
 /** Measures all cases for all thread counts. When it is interrupted the engines end, and with them the row under way; the rows before it are the result. */
 export async function runSession(session: Session): Promise<Measured[]> {
-  const { cases, options, settled = 0 } = session;
+  const { cases, options, settled = 0, runoff = 0 } = session;
   const { rounds, sample } = options;
   const folder = mkdtempSync(join(tmpdir(), 'chainrule-bench-'));
   const progress = new Progress(cases.length * options.threads.length);
@@ -126,7 +128,7 @@ export async function runSession(session: Session): Promise<Measured[]> {
   try {
     for (const threads of options.threads) {
       if (stop.signal.aborted) break;
-      const bench = new Bench({ threads, meter: bandwidthMeter(threads), rounds, settled, sample, folder, known });
+      const bench = new Bench({ threads, meter: bandwidthMeter(threads), rounds, settled, runoff, sample, folder, known });
       stop.signal.addEventListener('abort', () => bench.close());
       try {
         const rows: Measured[] = [];

@@ -12,6 +12,7 @@ import { page } from '../../bench/lib/html.js';
 import type { Measured, Timing } from '../../bench/lib/measure.js';
 import { readOptions } from '../../bench/lib/options.js';
 import { line, markdown, rowsOf, table } from '../../bench/lib/report.js';
+import { contenders, isKnown, standardError } from '../../bench/lib/runoff.js';
 import { best, shareOf, shortfalls, summarize } from '../../bench/lib/summary.js';
 import { random, type Random } from '../helpers/random.js';
 import { median, quantile, short, spread, time } from '../../bench/lib/stats.js';
@@ -257,6 +258,36 @@ describe('two commits', () => {
     expect([slower, noisy, same].map((change) => change !== undefined && isSlower(change))).toEqual([true, false, false]);
     expect(conclusion([slower, noisy, same].flatMap((change) => change ?? []))).toContain('1 slower beyond noise');
     expect(changeOf(measured([]))).toBeNull();
+  });
+});
+
+describe('close rivals', () => {
+  const normal = ({ next }: Random, count: number, middle: number, sd: number): number[] =>
+    Array.from({ length: count }, () => middle + sd * Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next()));
+
+  it('are those within a quarter of the fastest', () => {
+    const peers = [{ samples: [4, 4.1, 9] }, { samples: [5, 5, 5] }, { samples: [5.2] }, { samples: [] }];
+    expect(contenders(peers)).toEqual(peers.slice(0, 2));
+    expect(contenders([{ samples: [] }])).toEqual([]);
+  });
+
+  it('have the standard error that their medians scatter by', () => {
+    const generator = random('medians');
+    const runs = Array.from({ length: 2000 }, () => normal(generator, 41, 10, 0.8));
+    const said = runs.reduce((sum, samples) => sum + standardError(samples), 0) / runs.length;
+    const medians = runs.map(median);
+    const mean = medians.reduce((sum, value) => sum + value, 0) / runs.length;
+    const scattered = Math.sqrt(medians.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (runs.length - 1));
+    expect(Math.abs(said / (scattered / 10) - 1)).toBeLessThan(0.1); // 2000 runs: the standard deviation is known to 1.6 %; 41 samples: quartiles and median are near their limits
+  });
+
+  it('are measured until the ratio is known', () => {
+    const restless = { samples: [8, 10, 12] };
+    const steady = { samples: [10, 10.05, 10.1] };
+    expect(isKnown(restless, [steady])).toBe(false);
+    expect(isKnown(steady, [steady, restless])).toBe(false);
+    expect(isKnown(steady, [steady])).toBe(true);
+    expect(isKnown({ samples: normal(random('many'), 400, 10, 0.8) }, [steady])).toBe(true);
   });
 });
 
