@@ -73,84 +73,97 @@ void settle_strides(TensorView& view, bool all) {
   }
 }
 
-/// What an operand's form says (command.h).
+/// What an operand's form says (command.h). Flags stay bits of one word: as fields of their own they were compared as eight bytes that had
+/// been stored as four and four, for which the processor waits; that was a seventh of decoding.
 struct Form {
-  int32_t rank;
-  bool row_major, fresh;
-  DType dtype;
+  uint64_t word;
 
-  [[nodiscard]] int64_t words() const { return row_major ? rank : 2 * rank; }
+  [[nodiscard]] int64_t block() const { return static_cast<int64_t>(word / kPerBlock); }
+  [[nodiscard]] int32_t dtype() const { return static_cast<int32_t>(word % kPerAxis); }
+  [[nodiscard]] int32_t rank() const { return static_cast<int32_t>(word / kPerAxis % kPerAxis); }
+  [[nodiscard]] bool is(int flag) const { return (word & static_cast<uint64_t>(flag)) != 0; }
+  /// What two operands of the same layout have in common.
+  [[nodiscard]] uint64_t layout() const { return word & (kPerAxis * (kPerAxis - 1) | kRowMajor); }
+  /// Of shape and strides.
+  [[nodiscard]] int64_t words() const { return is(kRowMajor) ? rank() : 2 * rank(); }
 };
 
 Form form_of(double word) {
-  const auto bits = static_cast<int32_t>(integer(word, 0, 2 * kFresh - 1, "form"));
-  const int32_t dtype = bits % kPerAxis, rank = bits / kPerAxis % kPerAxis;
-  if (dtype >= kDTypeCount) fail("malformed command: dtype is %d", dtype);
-  if (rank > kMaxRank) fail("malformed command: rank is %d", rank);
-  return {rank, (bits & kRowMajor) != 0, (bits & kFresh) != 0, static_cast<DType>(dtype)};
+  const Form form{static_cast<uint64_t>(integer(word, 0, kMaxExact, "form"))};
+  if (form.dtype() >= kDTypeCount) fail("malformed command: dtype is %d", form.dtype());
+  if (form.rank() > kMaxRank) fail("malformed command: rank is %d", form.rank());
+  return form;
 }
 
 /// An operand that was decoded. The next one has the same shape and strides as a rule: comparing their words is faster than to decode them.
 struct Decoded {
   const double* sizes = nullptr;
-  Form form{};
+  uint64_t layout = 0;
   const TensorView* view = nullptr;
   Extent extent{};
 };
 
 /// Reads shape and strides, the words from `sizes` on.
-void decode_layout(const double* sizes, const Form& form, TensorView& view, Decoded& last) {
-  view.rank = form.rank;
+void decode_layout(const double* sizes, Form form, TensorView& view, Decoded& last) {
+  const bool row_major = form.is(kRowMajor);
+  view.rank = form.rank();
   for (int d = 0; d < view.rank; ++d) {
     view.shape[d] = integer(sizes[d], 0, kMaxExact, "dimension");
-    if (!form.row_major) view.strides[d] = integer(sizes[view.rank + d], -kMaxExact, kMaxExact, "stride");
+    if (!row_major) view.strides[d] = integer(sizes[view.rank + d], -kMaxExact, kMaxExact, "stride");
   }
-  if (form.row_major) {
+  if (row_major) {
     const int64_t count = element_count(view);
     last.extent = {count, 0, count - 1};
   } else {
     last.extent = extent_of(view);
   }
-  settle_strides(view, form.row_major || last.extent.count == 0);
+  settle_strides(view, row_major || last.extent.count == 0);
   last.sizes = sizes;
-  last.form = form;
+  last.layout = form.layout();
   last.view = &view;
 }
 
-bool same_layout(const double* sizes, const Form& form, const Decoded& last) {
-  if (last.sizes == nullptr || form.rank != last.form.rank || form.row_major != last.form.row_major) return false;
-  for (int64_t i = 0; i < form.words(); ++i) {
+/// Gives `view` shape and strides of the operand before it, if the words say the same. Number by number: as wide as `view` could be copied,
+/// they would be read before they are written.
+bool repeat_layout(const double* sizes, Form form, TensorView& view, const Decoded& last) {
+  if (last.sizes == nullptr || form.layout() != last.layout) return false;
+  const int rank = form.rank();
+  for (int d = 0; d < rank; ++d) {
+    if (sizes[d] != last.sizes[d]) return false;
+    view.shape[d] = last.view->shape[d];
+    view.strides[d] = last.view->strides[d];
+  }
+  for (int64_t i = rank; i < form.words(); ++i) {
     if (sizes[i] != last.sizes[i]) return false;
   }
+  view.rank = rank;
   return true;
 }
 
 /// Reads one operand, `last` being the one before it, and returns the words it took.
 int64_t decode_operand(const double* words, int64_t available, const BlockTable& blocks, TensorView& view, Block*& block, bool* fresh,
                        Decoded& last) {
-  if (available < kOperandWords) fail("malformed command: it ends inside an operand");
-  block = blocks.find(integer(words[0], 0, kMaxExact, "block"));
-  if (block == nullptr) fail("malformed command: no block %g", words[0]);
-  const int64_t offset = integer(words[1], 0, kMaxExact, "offset");
-  const Form form = form_of(words[2]);
-  if (available < kOperandWords + form.words()) fail("malformed command: it ends inside an operand");
-  if (fresh != nullptr) *fresh = form.fresh;
-  const double* sizes = words + kOperandWords;
-  if (same_layout(sizes, form, last)) {
-    view = *last.view;
-  } else {
-    decode_layout(sizes, form, view, last);
-  }
-  view.dtype = form.dtype;
+  if (available < 1) fail("malformed command: it ends inside an operand");
+  const Form form = form_of(words[0]);
+  block = blocks.find(form.block());
+  if (block == nullptr) fail("malformed command: no block %lld", static_cast<long long>(form.block()));
+  const int64_t before = form.is(kAtStart) ? 1 : 2;  // words in front of the sizes
+  if (available < before + form.words()) fail("malformed command: it ends inside an operand");
+  const int64_t offset = form.is(kAtStart) ? 0 : integer(words[1], 0, kMaxExact, "offset");
+  if (fresh != nullptr) *fresh = form.is(kFresh);
+  const double* sizes = words + before;
+  if (!repeat_layout(sizes, form, view, last)) decode_layout(sizes, form, view, last);
+  view.dtype = static_cast<DType>(form.dtype());
   const bool any = last.extent.count > 0;
   if (any) check_bounds(last.extent, offset, *block, view.dtype, fresh != nullptr);
   view.data = block->bytes_at(any ? offset * kDTypeSize[static_cast<int>(view.dtype)] : 0);
-  return kOperandWords + form.words();
+  return before + form.words();
 }
 
 }  // namespace
 
-void release_block(const double* words, BlockTable& blocks) {
+void release_block(const double* words, int64_t available, BlockTable& blocks) {
+  if (available < kHeaderWords + 1) fail("malformed command: it ends inside its header");
   const int64_t id = integer(words[3], 0, kMaxExact, "block");
   if (!blocks.release(id)) fail("malformed command: no block %g to give back", words[3]);
 }
@@ -160,11 +173,13 @@ void decode(const double* words, int64_t available, const BlockTable& blocks, Co
   command.kernel = nullptr;
   if (available < kHeaderWords) fail("malformed command: it ends inside its header");
   command.seq = static_cast<uint64_t>(integer(words[1], 0, kMaxExact, "seq"));
-  command.kernel = &all[static_cast<size_t>(integer(words[0], 0, static_cast<int64_t>(all.size()) - 1, "kernel"))];
+  const auto call = static_cast<uint64_t>(integer(words[0], 0, static_cast<int64_t>(all.size()) * kPerKernel - 1, "call"));
+  command.kernel = &all[call / kPerKernel];
   const Kernel& kernel = *command.kernel;
-  const int64_t counts = integer(words[3], 0, kPerOut * (kMaxOperands + 1) - 1, "counts");
-  const int64_t ins = counts % kPerOut, outs = counts / kPerOut, params = kernel.param_count;
-  if (!kernel.inputs.fits(ins) || !kernel.outputs.fits(outs) || ins > kMaxOperands || params > available - kHeaderWords) {
+  const auto ins = static_cast<int64_t>(call % kPerOut), outs = static_cast<int64_t>(call % kPerKernel / kPerOut);
+  const int64_t params = kernel.param_count;
+  if (!kernel.inputs.fits(ins) || !kernel.outputs.fits(outs) || ins > kMaxOperands || outs > kMaxOperands ||
+      params > available - kHeaderWords) {
     fail("malformed command: %s takes %s -> %s and %d parameters", kernel.name, kernel.inputs.letters.c_str(),
          kernel.outputs.letters.c_str(), kernel.param_count);
   }

@@ -99,7 +99,7 @@ void ItemRunner::run_command(Session& session, const double* words, int64_t avai
   command_.kernel = nullptr;
   command_.args = {};
   try {
-    if (words[0] == kReleaseBlock) return release_block(words, session.blocks);
+    if (words[0] == kReleaseBlock) return release_block(words, available, session.blocks);
     Copies& copies = session.blocks.copies;
     if (words[0] == kDropCopies || (copies.any() && Budget::instance().scarce())) copies.clear();
     if (words[0] == kDropCopies) return;

@@ -16,16 +16,6 @@ BlockTable::~BlockTable() {
   for (auto& chunk : chunks_) delete[] chunk.load();
 }
 
-Block* BlockTable::slot(int64_t id) const {
-  return chunks_[static_cast<size_t>(id / kChunk)].load(std::memory_order_acquire) + id % kChunk;
-}
-
-Block* BlockTable::find(int64_t id) const {
-  if (id < 0 || id >= next_.load(std::memory_order_acquire)) return nullptr;
-  Block* block = slot(id);
-  return block->data.load(std::memory_order_acquire) == nullptr ? nullptr : block;
-}
-
 int64_t BlockTable::allocate(size_t bytes, int count) {
   size_t total = 0;
   if (bytes == 0 || count < 1 || __builtin_mul_overflow(bytes, static_cast<size_t>(count), &total)) return -1;

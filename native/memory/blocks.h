@@ -41,13 +41,19 @@ class BlockTable {
   /// Copies of these blocks in other orders.
   Copies copies;
 
-  /// The block, or null for an id that was never given out or is free.
-  [[nodiscard]] Block* find(int64_t id) const;
+  /// The block, or null for an id that was never given out or is free. Here, for every operand of every command asks.
+  [[nodiscard]] Block* find(int64_t id) const {
+    if (id < 0 || id >= next_.load(std::memory_order_acquire)) return nullptr;
+    Block* block = slot(id);
+    return block->data.load(std::memory_order_acquire) == nullptr ? nullptr : block;
+  }
 
  private:
   static constexpr int64_t kChunk = 4096;
   static constexpr int64_t kChunks = 8192;
-  [[nodiscard]] Block* slot(int64_t id) const;
+  [[nodiscard]] Block* slot(int64_t id) const {
+    return chunks_[static_cast<size_t>(id / kChunk)].load(std::memory_order_acquire) + id % kChunk;
+  }
   void discard(Block& block);
 
   std::mutex mutex_;

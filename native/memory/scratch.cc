@@ -51,7 +51,7 @@ void* Scratch::take(size_t bytes) {
   return overflow_.back().data();
 }
 
-void Scratch::reset() noexcept {
+void Scratch::start_over() noexcept {
   last_wanted_ = std::max(last_wanted_, wanted_);
   overflow_.clear();
   used_ = 0;

@@ -11,10 +11,14 @@ class Scratch {
   /// 64-byte aligned, not zeroed, valid until reset(). Throws KernelError when much is wanted and the budget has no room.
   void* take(size_t bytes);
   /// Ends the round: everything taken is given back. Memory in one piece for as much is made by the next take().
-  void reset() noexcept;
+  void reset() noexcept {
+    if (wanted_ != 0) start_over();
+  }
   [[nodiscard]] size_t capacity() const { return main_.size(); }
 
  private:
+  void start_over() noexcept;
+
   class Buffer {
    public:
     Buffer() = default;

@@ -20,9 +20,12 @@ const flushElementsBusy = 1 << 19;
 const perAxis = 16;
 const rowMajor = 256;
 const fresh = 512;
-/** Of a command's counts. */
+const atStart = 1024;
+const perBlock = 2048;
+/** Of a command's first word. */
 const perOut = 1 << 11;
-const headerWords = 4;
+const perKernel = 1 << 22;
+const headerWords = 3;
 const releaseBlock = -1;
 const dropAllCopies = -2;
 
@@ -75,22 +78,23 @@ export function command(
     at = operand(at, out, out.storage.lastWrite === 0 ? fresh : 0);
     out.storage.lastWrite = seq;
   }
-  words[start] = kernel;
+  words[start] = ins.length + perOut * outs.length + perKernel * kernel;
   words[start + 1] = seq;
   words[start + 2] = at - start;
-  words[start + 3] = ins.length + perOut * outs.length;
   used = at;
   if (fallible !== '') rememberSite(seq, fallible);
   if (used > flushWords || elements > enough) flush();
 }
 
 function operand(start: number, t: Handle, flag: number): number {
-  const { shape, steps } = t;
+  const { shape, steps, offset } = t;
   const rank = shape.length;
-  words[start] = t.storage.block;
-  words[start + 1] = t.offset;
-  words[start + 2] = codeOf(t.dtype) + perAxis * rank + flag + (steps === null ? rowMajor : 0);
-  let at = start + 3;
+  let form = codeOf(t.dtype) + perAxis * rank + flag;
+  let at = start + 1;
+  if (offset === 0) form += atStart;
+  else words[at++] = offset;
+  if (steps === null) form += rowMajor;
+  words[start] = form + perBlock * t.storage.block;
   let size = 1;
   for (let i = 0; i < rank; i++) {
     const n = shape[i] as number;

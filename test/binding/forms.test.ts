@@ -1,18 +1,25 @@
 /** Operands that repeat the form of the one before are not decoded again (native/engine/command.cc): what differs must be proven all the same. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { add, ones, slice, zeros, type Tensor } from '../../src/index.js';
+import { add, ones, reshape, slice, zeros, type Tensor } from '../../src/index.js';
 import { native } from '../../src/binding/load.js';
 import { flush, synchronize } from '../../src/runtime/stream.js';
 
 const submit = native.submit.bind(native);
-const [header, length] = [4, 4]; // words of a command without parameters, of an operand of one axis in row-major order
-const [first, second, result] = [0, 1, 2].map((i) => header + i * length) as [number, number, number];
+/** Words of a command without parameters, and of an operand of one axis in row-major order: form, size. */
+const [header, length] = [3, 2];
+const [second, result] = [header + length, header + 2 * length];
 
-const form = 16 + 256; // one axis, row-major order, f32
+const perBlock = 2048;
+const rowMajor = 256;
+/** The form of operands that begin where their block begins, from what says nothing of the block. */
+const inBlock = (block: number, form = 1024 + rowMajor + 16): number => perBlock * block + form;
 
 const x = ones([4096]);
 const everySecond = slice(ones([8192]), [[0, null, 2]]);
 const small = zeros([4]);
+const late = reshape(slice(ones([2, 4096]), [[1, null]]), [4096]);
+/** Where the second operand stands if the first has an offset. */
+const afterLate = header + 3;
 
 /** y + y, its command changed before it is handed over: the result, and what the executor says of the command. */
 function changed(change: (words: Float64Array) => void, y = x): { z: Tensor; said: string | null } {
@@ -35,33 +42,45 @@ describe('an operand of the same form as the one before', () => {
 
   it('is read where it lies', () => {
     const { z, said } = changed((words) => {
-      for (const at of [first, second, result]) words[at + 3] = 2048;
-      words[first + 1] = 2048;
-    });
+      for (const at of [header, afterLate]) words[at + 2] = 2048;
+      words[afterLate + 3 + 1] = 2048;
+      words[header + 1] = 2048;
+    }, late);
     expect(said).toBe(null);
     expect(z.dataSync().slice(0, 2048)).toEqual(new Float32Array(2048).fill(2));
   });
 
-  const refused: [string, number, () => number, RegExp][] = [
-    ['in a smaller block', second, () => small.storage.block, /elements 0\.\.4095 of a block of/],
-    ['further on in its block', second + 1, () => 2 ** 20, /elements 1\.04858e\+06/],
-    ['in no block', result, () => 2 ** 40, /no block/],
-    ['of a larger type', second + 2, () => 1 + form, /elements 0\.\.4095 of a block of 2048/],
-    ['written over a smaller block', result, () => small.storage.block, /elements 0\.\.4095 of a block of/],
-    ['with a form that is no number', second + 2, () => NaN, /form is/],
-    ['with a type that does not exist', second + 2, () => 9 + form, /dtype is 9/],
-    ['with too many axes', second + 2, () => 9 * 16, /rank is 9/],
-    ['with strides that are not there', result + 2, () => 16, /ends inside an operand/],
-    ['with half a dimension', second + 3, () => 0.5, /dimension is/],
+  const refused: [string, number, (word: number) => number, RegExp][] = [
+    ['in a smaller block', second, () => inBlock(small.storage.block), /elements 0\.\.4095 of a block of/],
+    ['in no block', result, () => inBlock(2 ** 40), /no block/],
+    ['of a larger type', second, (word) => word + 1, /elements 0\.\.4095 of a block of 2048/],
+    ['written over a smaller block', result, () => inBlock(small.storage.block), /elements 0\.\.4095 of a block of/],
+    ['with a form that is no number', second, () => NaN, /form is/],
+    ['with a form that is too large', second, () => 2 ** 60, /form is/],
+    ['with a type that does not exist', second, (word) => word + 9, /dtype is 9/],
+    ['with too many axes', second, (word) => word + 8 * 16, /rank is 9/],
+    ['with strides that are not there', result, (word) => word - rowMajor, /ends inside an operand/],
+    ['with half a dimension', second + 1, () => 0.5, /dimension is/],
   ];
   it.each(refused)('is refused %s', (_, at, value, message) => {
     const { said } = changed((words) => {
-      words[at] = value();
+      words[at] = value(words[at]!);
     });
     expect(said).toMatch(message);
   });
 
-  const stride = header + 2 * length + 1; // the last word of the second operand where both have strides
+  it.each<[string, number, RegExp]>([
+    ['further on in its block', 2 ** 20, /elements 1\.04858e\+06/],
+    ['at half an element', 0.5, /offset is/],
+    ['in front of its block', -1, /offset is/],
+  ])('is refused %s', (_, offset, message) => {
+    const { said } = changed((words) => {
+      words[afterLate + 1] = offset;
+    }, late);
+    expect(said).toMatch(message);
+  });
+
+  const stride = header + 2 * 3 - 1; // the last word of the second operand where both have strides
   it.each<[string, number, RegExp | null]>([
     ['as it is', 2, null],
     ['with half a stride', 0.5, /stride is/],

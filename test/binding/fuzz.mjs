@@ -66,21 +66,25 @@ function damaged(value) {
 }
 
 // The format is described in native/engine/command.h.
-const operands = (words) => (words[3] % 2048) + Math.floor(words[3] / 2048);
-const firstOperand = ([kernel]) => 4 + (kernels[kernel]?.params ?? '').split(',').filter((name) => name !== '').length;
+const counts = (call) => call % 2 ** 22;
+const operands = ([call]) => (counts(call) % 2048) + Math.floor(counts(call) / 2048);
+const kernelOf = ([call]) => kernels[Math.floor(call / 2 ** 22)];
+const firstOperand = (words) => 3 + (kernelOf(words)?.params ?? '').split(',').filter((name) => name !== '').length;
 function formOf(form) {
-  const rank = (form >> 4) & 15;
-  return { rank, length: 3 + (form & 256 ? rank : 2 * rank) };
+  const [block, bits] = [Math.floor(form / 2048), form % 2048];
+  const rank = (bits >> 4) & 15;
+  const sizes = bits & 1024 ? 1 : 2;
+  return { block, rank, sizes, length: sizes + (bits & 256 ? rank : 2 * rank) };
 }
 
 /** An operand without strides may stand for any number of elements, and a kernel then rightly takes its time: not what is tested here. */
 function takesLong(words) {
   let at = firstOperand(words);
   for (let i = 0; i < operands(words) && at < words.length; i++) {
-    const { rank, length } = formOf(words[at + 2]);
+    const { rank, sizes, length } = formOf(words[at]);
     if (!(rank >= 0 && rank <= 8)) return false;
     let size = 1;
-    for (let d = 0; d < rank && d < 8; d++) size *= words[at + 3 + d];
+    for (let d = 0; d < rank && d < 8; d++) size *= words[at + sizes + d];
     if (size > 1e5) return true;
     at += length;
   }
@@ -96,8 +100,9 @@ function refresh(words) {
   for (let i = 0; i < operands(words); i++) {
     const contents = new Int32Array(16);
     for (let k = 0; k < 16; k++) contents[k] = draw(3) === 0 ? draw(2 ** 31) * 2 : draw(6);
-    addon.write(words[at], 0, contents, ++seq);
-    at += formOf(words[at + 2]).length;
+    const { block, length } = formOf(words[at]);
+    addon.write(block, 0, contents, ++seq);
+    at += length;
   }
 }
 let slowest = 0;
@@ -107,10 +112,10 @@ let recent = [];
 for (let round = 0; round < rounds; round++) {
   const source = commands[draw(commands.length)];
   const words = [...source];
-  const original = words[0];
+  const original = kernelOf(words);
   for (let n = 1 + draw(3); n > 0; n--) {
     // Now and then a word of the header; mostly shapes, strides, offsets and parameters.
-    const i = draw(8) === 0 ? draw(4) : draw(words.length);
+    const i = draw(8) === 0 ? draw(3) : draw(words.length);
     words[i] = damaged(words[i]);
   }
   if (draw(50) === 0) words.length = draw(words.length + 1);
@@ -120,7 +125,7 @@ for (let round = 0; round < rounds; round++) {
   refresh(source);
   buffer.set(words);
   addon.submit(buffer, words.length, ++seq);
-  recent.push(`${kernels[original]?.name} (${kernels[original]?.dtype}): ${words.join(' ')}`);
+  recent.push(`${original?.name} (${original?.dtype}): ${words.join(' ')}`);
   if (recent.length < 64) continue;
   while (!addon.wait(seq, 50)) {
     if (performance.now() - start > 5000) {
@@ -130,15 +135,15 @@ for (let round = 0; round < rounds; round++) {
     }
   }
   recent = [];
-  if (performance.now() - start > slowest) [slowest, slowestName] = [performance.now() - start, kernels[original]?.name];
+  if (performance.now() - start > slowest) [slowest, slowestName] = [performance.now() - start, original?.name];
 }
 
 // Still of use?
 const block = addon.allocate(64, 1);
 const fill = kernels.findIndex(({ name, dtype }) => name === 'fill' && dtype === 'f32');
 const values = new Float32Array(16);
-buffer.set([fill, ++seq, 4 + 1 + 4, 2048, 7, block, 0, 512 + 256 + 16, 16]);
-addon.submit(buffer, 9, seq);
+buffer.set([2048 + 2 ** 22 * fill, ++seq, 3 + 1 + 2, 7, 1024 + 512 + 256 + 16 + 2048 * block, 16]);
+addon.submit(buffer, 6, seq);
 addon.read(block, 0, values, ++seq);
 while (!addon.wait(seq, 50));
 const works = values.every((v) => v === 7);
