@@ -19,8 +19,8 @@ struct DrawTile {
 
 CR_INLINE RandomStream random_stream(const double* params) { return {static_cast<uint64_t>(params[0]), static_cast<uint64_t>(params[1])}; }
 
-/// Vectors of blocks that are drawn side by side.
-inline constexpr int kDrawVectors = 8;
+/// Vectors of blocks that are drawn side by side: of eight, AVX2's 16 registers would hold half of the words.
+inline constexpr int kDrawVectors = kVecBytes == 32 ? 4 : 8;
 /// Vectors of words that a step draws, and elements of type W in them.
 inline constexpr int kDrawParts = 2 * kDrawVectors;
 template <class W>
