@@ -119,7 +119,7 @@ CASES = {
 DEGREES = {
     "exp": (5, 10),
     "exp2": (5, 10),
-    "exp2_eighth": (2,),
+    "exp2_eighth": (2, 3),
     "log": (3, 7),
     "pow": (2, 7),
     "sin": (3, 6),

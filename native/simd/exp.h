@@ -1,5 +1,6 @@
 #pragma once
 // exp, expm1, sigmoid, tanh. Accuracy is measured by test/long/math-accuracy.ts.
+#include "simd/eighths.h"
 #include "simd/piecewise.h"
 
 namespace chainrule::CR_ISA {
@@ -66,7 +67,9 @@ CR_INLINE V exp_not_positive(V x) {
 /// e^x. Max error 1 ULP. exp(-inf) = 0, exp(+inf) = inf, NaN stays NaN; results below the normal range are correctly denormal.
 template <class V>
 CR_INLINE V exp(V x) {
-  return exp_within(limit(x, kExpLowest<V>, kExpHighest<V>));
+  const V limited = limit(x, kExpLowest<V>, kExpHighest<V>);
+  if constexpr (kIsF32<V> && kHasFma) return exp_by_eighths<4>(x, limited, !any(abs(x) > num<VF>(60)));
+  if constexpr (!kIsF32<V> || !kHasFma) return exp_within(limited);
 }
 
 /// q(r) of 2^r = 1 + r q(r) for |r| <= 1/2; relative error 2^-29 (f32), 2^-58 (f64).
@@ -115,12 +118,15 @@ CR_INLINE V sigmoid_by_division(V x) {
   const V reciprocal = select<V>(negative, num<V>(1) - ratio, ratio);
   return fma(-ratio, reciprocal * divisor.low, ratio);
 }
+/// The same from 1 / (1 + e^|x|).
+CR_INLINE VF sigmoid_from_low(VF low, VF x) { return select<VF>(x < VF{}, low, num<VF>(1) - low); }
 /// The same by a table up to |x| = 17.4. Above, 1 is exact; below, e^x (1 - e^x) is, and such x are rare.
 CR_INLINE VF sigmoid_by_table(VF x) {
   constexpr double kWidth = 1.125, kReach = 17.4;
   const VF z = at_most(abs(x), num<VF>(kReach));
-  const VF low = piecewise(kSigmoidTable, nearest_interval(z, kWidth), z);
-  VF y = select<VF>(x < VF{}, low, num<VF>(1) - low);
+  const VI interval = nearest_interval(z, kWidth);
+  if (in_first_half(interval)) return sigmoid_from_low(piecewise<true>(kSigmoidTable, interval, z), x);
+  VF y = sigmoid_from_low(piecewise(kSigmoidTable, interval, z), x);
   if (__builtin_expect(any_below(x, num<VF>(-kReach)), 0)) {
     const VF e = exp_not_positive(at_most(x, VF{}));
     y = select<VF>(x < num<VF>(-kReach), fma(-e, e, e), y);
@@ -145,12 +151,15 @@ CR_INLINE V tanh_by_division(V x) {
   const V lost = (m - (divisor - num<V>(2))) * fma(ratio, num<V>(-0.5), num<V>(0.5));
   return copysign(select<V>(small, fma(-ratio, lost, ratio), num<V>(1) - ratio), x);
 }
+inline constexpr auto kTanhTurned = turned(kTanhTable);
 /// Hyperbolic tangent. Max error 2 ULP. tanh(-0) = -0.
 template <class V>
 CR_INLINE V tanh(V x) {
   if constexpr (kIsF32<V>) {
     const V z = at_most(abs(x), num<V>(9.1));  // 1 from here on
-    return copysign(piecewise(kTanhTable, shifted_interval(z), z), x);
+    const VI interval = shifted_interval(z);
+    if (in_first_half(interval + 4)) return copysign(piecewise<true>(kTanhTurned.row, interval + 4, z), x);
+    return copysign(piecewise(kTanhTable, interval, z), x);
   } else {
     return tanh_by_division(x);
   }

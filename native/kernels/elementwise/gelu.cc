@@ -50,7 +50,7 @@ struct Gelu {
   static constexpr double kWidth = 0.34375, kReach = 5.32;
   static constexpr double kSlopeWidth = 0.359375, kSlopeReach = 5.57;
   CR_INLINE VF f(VF x) {
-    return positive_part_less(kGeluTable, kWidth, kReach, x, [](VF v) { return gelu_far_below(v); });
+    return positive_part_less<false>(kGeluTable, kWidth, kReach, x, [](VF v) { return gelu_far_below(v); });
   }
   CR_INLINE VD f(VD x) { return gelu_by_tail(x); }
   CR_INLINE VF grad(VF g, VF x) {

@@ -11,7 +11,7 @@ struct GeluTanh {
   static constexpr double kScale = 1.59576912160573071176, kCubic = 0.044715;  // 2 sqrt(2 / pi)
   static constexpr double kWidth = 0.3203125, kReach = 4.96;
   CR_INLINE VF f(VF x) {
-    return positive_part_less(kGeluTanhTable, kWidth, kReach, x, [](VF v) { return far_below(v); });
+    return positive_part_less<false>(kGeluTanhTable, kWidth, kReach, x, [](VF v) { return far_below(v); });
   }
   CR_INLINE VD f(VD x) {
     const VD b = limit(x, -50, 50);

@@ -26,7 +26,7 @@ struct Silu {
 
  private:
   CR_INLINE VF by_table(VF x) {
-    return positive_part_less(kSiluTable, kWidth, kReach, x, [](VF v) { return far_below(v); });
+    return positive_part_less<true>(kSiluTable, kWidth, kReach, x, [](VF v) { return far_below(v); });
   }
   CR_INLINE VF far_below(VF x) {
     const VF b = at_least(x, num<VF>(-1000));
