@@ -53,7 +53,10 @@ const firstHuge = fourSteps + 1 + 8 * (30 - 16);
 
 /** The size class of that many bytes. */
 export function sizeClassOf(bytes: number): number {
-  if (bytes <= 256) return bytes <= 64 ? 0 : (bytes - 1) >> 6;
+  return bytes <= 256 ? (bytes <= 64 ? 0 : (bytes - 1) >> 6) : sizeClassAbove256(bytes);
+}
+
+function sizeClassAbove256(bytes: number): number {
   if (bytes <= 2 ** 30) {
     const exponent = 31 - Math.clz32(bytes - 1);
     const beyond = bytes - 1 - (1 << exponent);
@@ -80,10 +83,12 @@ export function acquire(bytes: number): Acquired {
   liveBlocks++;
   liveBytes += size;
   if (liveBytes > peakBytes) peakBytes = liveBytes;
-  if (size >= largeBytes) {
-    large.set(block, { bytes: size, site: liveBytes > budgetBytes / 8 ? callSite() : '' });
-  }
+  if (size >= largeBytes) noteLarge(block, size);
   return { block, sizeClass };
+}
+
+function noteLarge(block: number, bytes: number): void {
+  large.set(block, { bytes, site: liveBytes > budgetBytes / 8 ? callSite() : '' });
 }
 
 /** The stack as text, at once: a stack that is not asked for its text keeps every `this` on it alive, and thereby the tensors to be freed. */

@@ -47,19 +47,19 @@ export class Handle {
 
 /** Throws ArgumentError unless `handle` is a tensor (of this thread and this copy of the package), DisposedError if it was released. */
 export function checkLive(op: string, name: string, handle: unknown): asserts handle is Handle {
-  if (!(handle instanceof Handle)) throw new ArgumentError(op, `${name} must be a tensor, got ${describe(handle)}`);
-  if (handle.releasedBy !== '') throwDisposed(op, name, handle);
+  if (!(handle instanceof Handle) || handle.releasedBy !== '') refuse(op, name, handle);
 }
 
 /** checkLive for each of a list; the names of its members are made when one of them is needed, there are hundreds. */
 export function checkAllLive(op: string, name: string, handles: readonly unknown[]): asserts handles is readonly Handle[] {
   for (let i = 0; i < handles.length; i++) {
     const handle = handles[i];
-    if (!(handle instanceof Handle) || handle.releasedBy !== '') checkLive(op, `${name} ${i}`, handle);
+    if (!(handle instanceof Handle) || handle.releasedBy !== '') refuse(op, `${name} ${i}`, handle);
   }
 }
 
-function throwDisposed(op: string, name: string, handle: Handle): never {
+function refuse(op: string, name: string, handle: unknown): never {
+  if (!(handle instanceof Handle)) throw new ArgumentError(op, `${name} must be a tensor, got ${describe(handle)}`);
   const cure = handle.releasedBy === 'dispose' ? '' : '; return it from there, or mark it with keep(), to use it later';
   throw new DisposedError(op, `${name} [${handle.shape.join(',')}] was released by ${handle.releasedBy}${cure}`);
 }

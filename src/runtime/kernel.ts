@@ -80,14 +80,15 @@ export function kernel(
   const { ids, key } = entry;
   const fallible = options.fallible ?? '';
   const count = entry.params.length;
+  const refuse = (dtype: DType, given: number): never => {
+    if (given !== count) throw new Error(`kernel ${name} takes ${count} parameters, got ${given}`);
+    if (isHalf(dtype)) throw new NoHalfKernel(name);
+    throw new DTypeError(name, `no kernel for ${dtype}; there is one for ${supportedDTypes(name).join(', ')}`);
+  };
   return (ins, outs, values = noParams, certain = false) => {
     const operand = (key < ins.length ? ins[key] : outs[key - ins.length]) as Handle;
     const id = ids[codeOf(operand.dtype)] as number;
-    if (id < 0) {
-      if (isHalf(operand.dtype)) throw new NoHalfKernel(name);
-      throw new DTypeError(name, `no kernel for ${operand.dtype}; there is one for ${supportedDTypes(name).join(', ')}`);
-    }
-    if (values.length !== count) throw new Error(`kernel ${name} takes ${count} parameters, got ${values.length}`);
+    if (id < 0 || values.length !== count) refuse(operand.dtype, values.length);
     command(id, ins, outs, values, certain ? '' : fallible);
   };
 }

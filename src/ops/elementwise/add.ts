@@ -1,7 +1,7 @@
 import type { Tensor } from '../../tensor/tensor.js';
-import { apply, defineOp } from '../op.js';
+import { defineOp } from '../op.js';
 import { kernel } from '../../runtime/kernel.js';
-import { binarySpec, pair } from './binary.js';
+import { applyBinary, binarySpec } from './binary.js';
 
 const forward = kernel('add', [2, 1]);
 
@@ -19,6 +19,5 @@ export const addOp = defineOp({
  * Throws ShapeError when the shapes do not broadcast.
  */
 export function add(x: Tensor, y: Tensor | number): Tensor {
-  const [a, b] = pair('add', x, y);
-  return apply(addOp, { x: a, y: b }, {});
+  return applyBinary(addOp, x, y);
 }

@@ -1,8 +1,8 @@
 import type { Spec } from '../../core/shape.js';
 import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { apply, defineOp, type Op } from '../op.js';
-import { binarySpec, pair } from './binary.js';
+import { defineOp, type Op } from '../op.js';
+import { applyBinary, binarySpec } from './binary.js';
 
 /** A question about two tensors, answered by a bool for each pair of elements. Piecewise constant: not differentiable. */
 export function definePredicate(name: string, kernelName: string): Op<'x' | 'y', unknown> {
@@ -17,12 +17,6 @@ export function definePredicate(name: string, kernelName: string): Op<'x' | 'y',
   });
 }
 
-/** Applies a predicate to operands of any dtypes. */
-export function ask(op: Op<'x' | 'y', unknown>, x: Tensor, y: Tensor | number): Tensor {
-  const [a, b] = pair(op.name, x, y);
-  return apply(op, { x: a, y: b }, {});
-}
-
 export const eqOp = definePredicate('eq', 'eq');
 export const neOp = definePredicate('ne', 'ne');
 export const ltOp = definePredicate('lt', 'lt');
@@ -32,30 +26,30 @@ export const geOp = definePredicate('ge', 'ge');
 
 /** Whether x = y (false for NaN), elementwise with broadcasting. x [...], y [...] or a number -> [...] bool; dtypes are promoted. Throws ShapeError when the shapes do not broadcast. */
 export function eq(x: Tensor, y: Tensor | number): Tensor {
-  return ask(eqOp, x, y);
+  return applyBinary(eqOp, x, y);
 }
 
 /** Whether x differs from y (true for NaN), elementwise with broadcasting. x [...], y [...] or a number -> [...] bool; dtypes are promoted. Throws ShapeError when the shapes do not broadcast. */
 export function ne(x: Tensor, y: Tensor | number): Tensor {
-  return ask(neOp, x, y);
+  return applyBinary(neOp, x, y);
 }
 
 /** Whether x < y (false for NaN), elementwise with broadcasting. x [...], y [...] or a number -> [...] bool; dtypes are promoted. Throws ShapeError when the shapes do not broadcast. */
 export function lt(x: Tensor, y: Tensor | number): Tensor {
-  return ask(ltOp, x, y);
+  return applyBinary(ltOp, x, y);
 }
 
 /** Whether x <= y (false for NaN), elementwise with broadcasting. x [...], y [...] or a number -> [...] bool; dtypes are promoted. Throws ShapeError when the shapes do not broadcast. */
 export function le(x: Tensor, y: Tensor | number): Tensor {
-  return ask(leOp, x, y);
+  return applyBinary(leOp, x, y);
 }
 
 /** Whether x > y (false for NaN), elementwise with broadcasting. x [...], y [...] or a number -> [...] bool; dtypes are promoted. Throws ShapeError when the shapes do not broadcast. */
 export function gt(x: Tensor, y: Tensor | number): Tensor {
-  return ask(gtOp, x, y);
+  return applyBinary(gtOp, x, y);
 }
 
 /** Whether x >= y (false for NaN), elementwise with broadcasting. x [...], y [...] or a number -> [...] bool; dtypes are promoted. Throws ShapeError when the shapes do not broadcast. */
 export function ge(x: Tensor, y: Tensor | number): Tensor {
-  return ask(geOp, x, y);
+  return applyBinary(geOp, x, y);
 }

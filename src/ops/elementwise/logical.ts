@@ -2,7 +2,8 @@ import type { Spec } from '../../core/shape.js';
 import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { defineOp, type Op } from '../op.js';
-import { ask, definePredicate } from './comparison.js';
+import { applyBinary } from './binary.js';
+import { definePredicate } from './comparison.js';
 import { applyUnary } from './unary.js';
 
 /** A question about one tensor, answered by a bool for each element. */
@@ -25,17 +26,17 @@ export const logicalNotOp = defineQuestion('logicalNot', 'logical_not');
 
 /** Whether both are true (not 0), elementwise with broadcasting. x [...], y [...] of any dtypes -> [...] bool. Throws ShapeError when the shapes do not broadcast. */
 export function logicalAnd(x: Tensor, y: Tensor | number): Tensor {
-  return ask(logicalAndOp, x, y);
+  return applyBinary(logicalAndOp, x, y);
 }
 
 /** Whether either is true (not 0), elementwise with broadcasting. x [...], y [...] of any dtypes -> [...] bool. Throws ShapeError when the shapes do not broadcast. */
 export function logicalOr(x: Tensor, y: Tensor | number): Tensor {
-  return ask(logicalOrOp, x, y);
+  return applyBinary(logicalOrOp, x, y);
 }
 
 /** Whether exactly one is true (not 0), elementwise with broadcasting. x [...], y [...] of any dtypes -> [...] bool. Throws ShapeError when the shapes do not broadcast. */
 export function logicalXor(x: Tensor, y: Tensor | number): Tensor {
-  return ask(logicalXorOp, x, y);
+  return applyBinary(logicalXorOp, x, y);
 }
 
 /** Whether x is 0. x [...] of any dtype -> [...] bool. */

@@ -1,7 +1,7 @@
 import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { apply, defineOp } from '../op.js';
-import { binarySpec, pair } from './binary.js';
+import { defineOp } from '../op.js';
+import { applyBinary, binarySpec } from './binary.js';
 import { eq, ge, le } from './comparison.js';
 import { mul } from './mul.js';
 import { numbers } from './unary.js';
@@ -38,8 +38,7 @@ export const minimumOp = defineOp({
  * x [...], y [...] or a number -> [...]; dtypes are promoted. Throws ShapeError when the shapes do not broadcast, DTypeError for bool.
  */
 export function maximum(x: Tensor, y: Tensor | number): Tensor {
-  const [a, b] = pair('maximum', x, y);
-  return apply(maximumOp, { x: a, y: b }, {});
+  return applyBinary(maximumOp, x, y);
 }
 
 /**
@@ -47,6 +46,5 @@ export function maximum(x: Tensor, y: Tensor | number): Tensor {
  * x [...], y [...] or a number -> [...]; dtypes are promoted. Throws ShapeError when the shapes do not broadcast, DTypeError for bool.
  */
 export function minimum(x: Tensor, y: Tensor | number): Tensor {
-  const [a, b] = pair('minimum', x, y);
-  return apply(minimumOp, { x: a, y: b }, {});
+  return applyBinary(minimumOp, x, y);
 }

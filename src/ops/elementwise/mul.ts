@@ -2,7 +2,7 @@ import { isFloating } from '../../core/dtype.js';
 import { kernel } from '../../runtime/kernel.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { apply, defineOp, floating } from '../op.js';
-import { binarySpec, pair } from './binary.js';
+import { applyBinary, binarySpec } from './binary.js';
 
 const forward = kernel('mul', [2, 1]);
 const forwardScalar = kernel('mul_scalar', [1, 1], ['value']);
@@ -32,6 +32,5 @@ export const mulScalarOp = defineOp({
  */
 export function mul(x: Tensor, y: Tensor | number): Tensor {
   if (typeof y === 'number' && x instanceof Tensor && isFloating(x.dtype)) return apply(mulScalarOp, { x }, { value: y });
-  const [a, b] = pair('mul', x, y);
-  return apply(mulOp, { x: a, y: b }, {});
+  return applyBinary(mulOp, x, y);
 }

@@ -2,7 +2,7 @@ import { isFloating } from '../../core/dtype.js';
 import { kernel } from '../../runtime/kernel.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { apply, defineOp, type Op } from '../op.js';
-import { binarySpec, pair } from './binary.js';
+import { applyBinary, binarySpec } from './binary.js';
 import { eq, ge } from './comparison.js';
 import { log } from './log.js';
 import { logicalAnd } from './logical.js';
@@ -38,6 +38,5 @@ export function pow(x: Tensor, y: Tensor | number): Tensor {
     if (y === 0.5) return sqrt(x);
     if (y === -1) return reciprocal(x);
   }
-  const [a, b] = pair('pow', x, y);
-  return apply(powOp, { x: a, y: b }, {});
+  return applyBinary(powOp, x, y);
 }

@@ -1,7 +1,7 @@
 import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { apply, defineOp } from '../op.js';
-import { binarySpec, pair } from './binary.js';
+import { defineOp } from '../op.js';
+import { applyBinary, binarySpec } from './binary.js';
 import { div } from './div.js';
 import { mul } from './mul.js';
 import { floor } from './rounding.js';
@@ -35,8 +35,7 @@ export const floorDivideOp = defineOp({
  * division by zero rejects the read; floating types give NaN. Throws ShapeError when the shapes do not broadcast, DTypeError for bool.
  */
 export function remainder(x: Tensor, y: Tensor | number): Tensor {
-  const [a, b] = pair('remainder', x, y);
-  return apply(remainderOp, { x: a, y: b }, {});
+  return applyBinary(remainderOp, x, y);
 }
 
 /**
@@ -44,6 +43,5 @@ export function remainder(x: Tensor, y: Tensor | number): Tensor {
  * integer division by zero rejects the read. Throws ShapeError when the shapes do not broadcast, DTypeError for bool.
  */
 export function floorDivide(x: Tensor, y: Tensor | number): Tensor {
-  const [a, b] = pair('floorDivide', x, y);
-  return apply(floorDivideOp, { x: a, y: b }, {});
+  return applyBinary(floorDivideOp, x, y);
 }

@@ -2,7 +2,7 @@ import { scalar } from '../../create/scalar.js';
 import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { apply, defineOp } from '../op.js';
-import { binarySpec, pair } from './binary.js';
+import { applyBinary, binarySpec } from './binary.js';
 import { neg } from './sign.js';
 
 const forward = kernel('sub', [2, 1]);
@@ -21,8 +21,7 @@ export const subOp = defineOp({
  * Throws ShapeError when the shapes do not broadcast.
  */
 export function sub(x: Tensor, y: Tensor | number): Tensor {
-  const [a, b] = pair('sub', x, y);
-  return apply(subOp, { x: a, y: b }, {});
+  return applyBinary(subOp, x, y);
 }
 
 /** number - x, for rules: the public functions take a tensor first. */
