@@ -240,8 +240,8 @@ CR_INLINE Two<T> channel_sums(const Channel<T>& g, const Channel<T>& x, T mean) 
     const T *a = g.data + r * g.stride, *b = x.data + r * x.stride;
     const int64_t a_next = g.stride, b_next = x.stride;
     return [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
-      __builtin_prefetch(a + a_next + i);
-      __builtin_prefetch(b + b_next + i);
+      __builtin_prefetch(a + a_next + i, 0, 2);  // into L2: into L1 takes up to 1.5 times as long
+      __builtin_prefetch(b + b_next + i, 0, 2);
       return Two<V>{load_some(a + i, m), load_some(b + i, m) - centre};
     };
   });
@@ -262,7 +262,7 @@ CR_INLINE void batch_norm_grad_channel(const Channel<T> (&rows)[3], T mean, T rs
     const T *a = g.data + r * g.stride, *b = x.data + r * x.stride;
     T* const to = dx.data + r * dx.stride;
     map_row(to, x.length, [=, &dx](int64_t i, int64_t m) CR_INLINE_LAMBDA {
-      __builtin_prefetch(to + dx.stride + i, 1);
+      __builtin_prefetch(to + dx.stride + i, 1, 2);
       return scale * ((load_some(a + i, m) - level) - (load_some(b + i, m) - centre) * slope);
     });
   }

@@ -117,16 +117,16 @@ template <class T>
 struct GradLine {
   T centre, rstd, level, slope;
 };
-/// level = mean of g w (0 when not centred) and slope = mean of g w xhat. `ahead` elements further on are asked for meanwhile: the pass
-/// that follows has its hands full with storing.
+/// level = mean of g w (0 when not centred) and slope = mean of g w xhat. `ahead` elements further on are asked for meanwhile, the pass
+/// that follows having its hands full with storing. Into L2: asked for into L1 it all takes 1.3 to 1.4 times as long.
 template <class T>
 CR_INLINE GradLine<T> layer_norm_grad_line(const LayerNormGrad<T>& k, int64_t row, int64_t ahead) {
   using V = Vec<T>;
   const T *g = k.g + row * k.n, *x = k.x + row * k.n, *weight = k.weight;
   const V centre = splat<V>(k.mean[row]), rstd = splat<V>(k.rstd[row]);
   const Two<T> sums = sum_two<T>(k.n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
-    prefetch(g + ahead + i);
-    prefetch(x + ahead + i);
+    __builtin_prefetch(g + ahead + i, 0, 2);
+    __builtin_prefetch(x + ahead + i, 0, 2);
     const V scaled = load_some(g + i, m) * load_some(weight + i, m);
     return Two<V>{scaled, scaled * ((load_some(x + i, m) - centre) * rstd)};
   });
