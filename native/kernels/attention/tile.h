@@ -39,13 +39,14 @@ CR_INLINE Ahead rows_ahead(const Matrix<const T>& m, int64_t first, int64_t coun
 template <class T>
 CR_INLINE void multiply_all(int64_t rows, int64_t cols, const TileArgs<T>& args, const Asks& asks = {}) {
   if (rows <= 0) return;
-  const int64_t panels = ceil_div(cols, kTileCols<T>), slivers = ceil_div(rows, kTileRows);
-  for (int64_t p = 0; p < panels; ++p) {
-    const int64_t j = p * kTileCols<T>, vecs = ceil_div(min_of(cols - j, kTileCols<T>), kLanes<T>);
-    TileArgs<T> run = args;
-    run.b += j;
-    run.c += j;
-    for_heights(rows, [&](int64_t first, int64_t height, int64_t count) {
+  const int64_t all = ceil_div(cols, kLanes<T>), panels = ceil_div(all, kTileVecs);
+  int64_t p = 0;
+  TileArgs<T> panel = args;
+  for (int64_t v = 0, vecs = 0; v < all; v += vecs, ++p, panel.b += vecs * kLanes<T>, panel.c += vecs * kLanes<T>) {
+    vecs = tile_vecs(all - v);
+    const int64_t slivers = ceil_div(rows, tile_rows(vecs));
+    TileArgs<T> run = panel;
+    for_heights(rows, tile_rows(vecs), [&](int64_t first, int64_t height, int64_t count) {
       const int64_t from = p * slivers + first;
       run.ahead = asks.one.slice(from, from + count, panels * slivers);
       run.also = asks.other.slice(from, from + count, panels * slivers);

@@ -98,7 +98,7 @@ void add_window(const GradientJob& job, const TileWindow& w, int64_t first, int6
   T *planes = scratch, *points = planes + tile_planes_room(job.cut), *strip = points + kPoints * job.layout.point;
   T* gradients = strip + 4 * most_tiles(job.cut) * kLd;
   transform_window(job.source, w, first, last - first, job.layout, planes, points);
-  const int64_t ins = job.x.shape[1], outs = job.gy.shape[1], slivers = ceil_div(last - first, kTileRows);
+  const int64_t ins = job.x.shape[1], outs = job.gy.shape[1], slivers = ceil_div(last - first, tile_rows(2));
   TileArgs<T> tile{tile_count(w), nullptr, job.layout.tiles, 1, nullptr, kLd, nullptr, kLd, accumulate, true, {}};
   for (int64_t panel = 0; panel * kLd < outs; ++panel) {
     const int64_t channels = min_of(kLd, outs - panel * kLd), vecs = channels > kLanes<T> ? 2 : 1;

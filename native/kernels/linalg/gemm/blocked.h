@@ -44,20 +44,20 @@ struct Panel {
   int64_t k;  // stride
 };
 
-/// Columns of a chunk of B, in whole panels (three vectors on NEON): at most 480 KiB, half of the L2 of a small core.
+/// Columns of a chunk of B, in whole panels (three vectors on NEON): at most 500 KiB, half of the L2 of a small core.
 template <class T>
-inline constexpr int64_t kChunkPanels = 1024 / static_cast<int64_t>(sizeof(T)) / kTileCols<T>;
+inline constexpr int64_t kChunkPanels = (1024 / static_cast<int64_t>(sizeof(T)) + (kTileRows == 4 ? 8 : 0)) / kTileCols<T>;
 template <class T>
 inline constexpr int64_t kChunkCols = kChunkPanels<T>* kTileCols<T>;
 template <class T>
 inline constexpr int64_t kPanelSize = kMaxBlockK* kTileCols<T>;
 inline constexpr int64_t kGroupSlivers = 4;  // packed together: columns of a transposed A are read by whole cache lines
-inline constexpr int64_t kBlockGroups = 16;
+inline constexpr int64_t kBlockGroups = kTileRows == 4 ? 32 : 16;
 inline constexpr int64_t kAskSlivers = 8;  // so many slivers before it is needed, the next chunk of B is asked for
 inline constexpr int64_t kBlockSlivers = kBlockGroups * kGroupSlivers;
 inline constexpr int64_t kGroupSize = kMaxBlockK * (kGroupSlivers * kTileRows + 4);
 template <class T>
-inline constexpr int64_t kTileSize = kTileRows* kTileCols<T>;
+inline constexpr int64_t kTileSize = kMostTileRows* kTileCols<T>;
 /// Elements of worker scratch that multiply_block needs.
 template <class T>
 inline constexpr int64_t kBlockScratch = kChunkPanels<T>* kPanelSize<T> + kTileSize<T> + kBlockGroups* kGroupSize;
@@ -144,16 +144,27 @@ CR_INLINE int64_t regular_panels(const Panel<T>* chunk, int64_t cols) {
   return n;
 }
 
+/// The part of `cols` columns that slivers go through: all of them, or whole panels where a narrower one has tiles of more rows.
+template <class T>
+CR_INLINE int64_t whole_columns(int64_t cols) {
+  const int64_t rest = cols % kTileCols<T>;
+  return tile_rows((rest + kLanes<T> - 1) / kLanes<T>) == kTileRows ? cols : cols - rest;
+}
+
 /// Slivers are of nearly equal height: 64 rows are 4 x 11 + 2 x 10, not 5 x 12 + 4.
 struct Rows {
   int64_t row, rows, slivers;
   [[nodiscard]] int64_t at(int64_t sliver) const { return row + sliver * rows / slivers; }
 };
 
-/// Columns of the next chunk of `cols`.
+/// Columns of the next chunk of `cols`. Panels that do not divide (AVX2) make chunks of nearly equal width: 768 columns are 264 + 264 +
+/// 240, for a last chunk of two panels would read all of A once more.
 template <class T>
 CR_INLINE int64_t chunk_cols(int64_t cols) {
-  return cols < kChunkCols<T> ? cols : kChunkCols<T>;
+  if (cols <= kChunkCols<T>) return cols;
+  if constexpr (kTileRows != 4) return kChunkCols<T>;
+  const int64_t panels = (cols + kTileCols<T> - 1) / kTileCols<T>, chunks = (panels + kChunkPanels<T> - 1) / kChunkPanels<T>;
+  return (panels + chunks - 1) / chunks * kTileCols<T>;
 }
 
 /// Rectangle, rows and operands of a product, and room to work.
@@ -170,21 +181,28 @@ struct Block {
   /// Slivers begin..end of a group against a chunk of B. The tiles ask for what comes next.
   void group(const Sliver<T>& group, int64_t begin, int64_t end, const Panel<T>* chunk, int64_t col, int64_t cols, const Slab& slab,
              const Ahead& next_a, const Ahead& next_b) const {
-    const int64_t regular = regular_panels(chunk, cols), next = regular > 1 ? chunk[1].b - chunk[0].b : 0;
+    const int64_t regular = regular_panels(chunk, cols), next = regular > 1 ? chunk[1].b - chunk[0].b : 0, whole = whole_columns<T>(cols);
     TileArgs<T> args;
     args.far = setting.far;
-    const bool whole = setting.after[0].rows > 0;
-    for (int64_t s = begin; s < end; ++s) {
-      const int64_t i = rows.at(s), height = rows.at(s + 1) - i;
+    const bool after = setting.after[0].rows > 0;
+    const auto multiply_rows = [&](int64_t i, int64_t height, int64_t from, int64_t to) {
       const Sliver<T> sliver{group.a + (i - rows.at(begin)) * group.row, group.row, group.k};
-      args.ahead = whole ? setting.after_part(s, rows.slivers) : next_a.part(s - begin, end - begin);
-      args.also = next_b.part(s - begin, end - begin);
-      for (int64_t j = 0; j < cols;) {
+      for (int64_t j = from; j < to;) {
         const int64_t p = j / kTileCols<T>;
         j += multiply_some(sliver, chunk[p], p < regular ? regular - p : 1, next, slab, c, Rect{i, height, col + j, cols - j}, args, tile);
         args.ahead = args.also = Ahead{};
       }
+    };
+    for (int64_t s = begin; s < end; ++s) {
+      args.ahead = after ? setting.after_part(s, rows.slivers) : next_a.part(s - begin, end - begin);
+      args.also = next_b.part(s - begin, end - begin);
+      multiply_rows(rows.at(s), rows.at(s + 1) - rows.at(s), 0, whole);
     }
+    if (whole == cols) return;
+    int64_t i = rows.at(begin);
+    for_heights(rows.at(end) - i, tile_rows((cols - whole + kLanes<T> - 1) / kLanes<T>), [&](int64_t, int64_t height, int64_t count) {
+      for (; count > 0; --count, i += height) multiply_rows(i, height, whole, cols);
+    });
   }
 
   /// Slivers first..last for one block of k; at most kBlockSlivers.
@@ -194,8 +212,9 @@ struct Block {
     const int64_t all_panels = (rect.cols + kTileCols<T> - 1) / kTileCols<T>;
     const bool keep = rect.cols > kChunkCols<T>;
     const auto group_end = [&](int64_t s) { return last - s < kGroupSlivers ? last : s + kGroupSlivers; };
-    for (int64_t col = 0; col < rect.cols; col += kChunkCols<T>) {
-      const int64_t cols = chunk_cols<T>(rect.cols - col), asking = last - first < kAskSlivers ? first : last - kAskSlivers;
+    for (int64_t col = 0, cols = 0; col < rect.cols; col += cols) {
+      cols = chunk_cols<T>(rect.cols - col);
+      const int64_t asking = last - first < kAskSlivers ? first : last - kAskSlivers;
       for (int64_t p = 0, j = 0; j < cols; ++p, j += kTileCols<T>) {
         const int64_t width = cols - j < kTileCols<T> ? cols - j : kTileCols<T>;
         chunk[p] = b.panel(panels + p * kPanelSize<T>, slab.begin, slab.count, rect.col + col + j, width, last - first);

@@ -70,6 +70,63 @@ CR_INLINE void add_products(int64_t ks, const Steps& step, const T* (&group)[Gro
   }
 }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+/// sum += x y as the one instruction whose result takes the place of the sum: left to choose, GCC copies registers in a loop that needs all
+/// of them.
+CR_INLINE void add_product(VF& sum, VF x, VF y) { asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(x), "x"(y)); }
+CR_INLINE void add_product(VD& sum, VD x, VD y) { asm("vfmadd231pd %2, %1, %0" : "+x"(sum) : "x"(x), "x"(y)); }
+
+/// What lies n <= 3 strides behind p: an address within an instruction.
+template <class T>
+CR_INLINE const T* behind(const T* p, int n, int64_t bytes, int64_t three) {
+  return reinterpret_cast<const T*>(reinterpret_cast<const char*>(p) + (n == 3 ? three : n * bytes));
+}
+
+/// Adds as many of `ks` products as are whole turns of kTerms; returns the rest. Along says whether neighbours in A are terms of k, or
+/// rows: either way the terms of a turn are read from pointers that move once, for the instructions beside the products are what counts. A
+/// core takes six in a cycle, but three while its other thread is busy; a turn of a full tile has 81 in 24 cycles, and would have 92 term
+/// by term.
+template <bool Along, class T, int Rows, int Vecs, int Groups>
+CR_INLINE int64_t add_turns(int64_t ks, const Steps& step, const T* (&group)[Groups], const T*& b, Vec<T> (&sum)[Rows][Vecs]) {
+  constexpr auto size = static_cast<int64_t>(sizeof(T));
+  int64_t a_step = (Along ? step.a_row : step.a_k) * size, a_three = 3 * a_step, b_step = step.b_k * size, b_three = 3 * b_step;
+  for (; ks >= kTerms; ks -= kTerms) {
+    CR_UNROLL for (int n = 0; n < kTerms; ++n) {
+      // One term at a time, and no sums of strides kept: registers are scarce.
+      asm volatile("" : "+r"(a_step), "+r"(a_three), "+r"(b_step), "+r"(b_three) : : "memory");
+      Vec<T> row[Vecs];
+      CR_UNROLL for (int v = 0; v < Vecs; ++v) row[v] = load(behind(b, n, b_step, b_three) + v * kLanes<T>);
+      CR_UNROLL for (int i = 0; i < Rows; ++i) {
+        const int r = i % kGroupRows;
+        const T* a = group[i / kGroupRows];
+        const auto x = splat<Vec<T>>(Along ? behind(a, r, a_step, a_three)[n] : behind(a, n, a_step, a_three)[r]);
+        CR_UNROLL for (int v = 0; v < Vecs; ++v) add_product(sum[i][v], x, row[v]);
+      }
+    }
+    CR_UNROLL for (int g = 0; g < Groups; ++g) {
+      group[g] = Along ? group[g] + kTerms : behind(group[g], 1, kTerms * a_step, 0);
+      asm("" : "+r"(group[g]));
+    }
+    b = behind(b, 1, kTerms * b_step, 0);
+    asm("" : "+r"(b));
+  }
+  return ks;
+}
+#endif
+
+/// Adds `ks` products to all sums.
+template <class T, int Rows, int Vecs, int Groups>
+CR_INLINE void add_all(int64_t ks, const Steps& step, const T* (&group)[Groups], const T*& b, Vec<T> (&sum)[Rows][Vecs]) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  if (step.a_k == 1) {
+    ks = add_turns<true>(ks, step, group, b, sum);
+  } else if (step.a_row == 1) {
+    ks = add_turns<false>(ks, step, group, b, sum);
+  }
+#endif
+  add_products<0, Rows>(ks, step, group, b, sum);
+}
+
 /// The last `ks` products, group by group of rows, each stored while the next one multiplies.
 template <int First, class T, int All, int Vecs, int Groups>
 CR_INLINE void finish_groups(int64_t ks, const Steps& step, const T* (&group)[Groups], const T* b, T* c, int64_t c_row, bool accumulate,
@@ -96,7 +153,7 @@ CR_INLINE void multiply_run(TileArgs<T>& run) {
   if constexpr (Asks) asking.begin(run, groups);
   for (int64_t n = run.count; n > 0; --n) {
     const Steps step{run.a_row, run.a_k, run.b_k};
-    const int64_t last = run.k < kLastTerms ? run.k : kLastTerms, ks = run.k - last;
+    const int64_t last = kLastTerms == 0 ? 0 : run.k < kLastTerms ? run.k : kLastTerms, ks = run.k - last;
     const T *b = run.b, *group[groups];
     CR_UNROLL for (int g = 0; g < groups; ++g) group[g] = run.a + kGroupRows * g * step.a_row;
     Vec<T> sum[Rows][Vecs];  // stays in registers only if every loop over it is unrolled before the compiler looks at the array
@@ -106,10 +163,10 @@ CR_INLINE void multiply_run(TileArgs<T>& run) {
       const int64_t portion = (ks + groups - 1) / groups;
       for (int64_t left = ks; left > 0; left -= portion) {
         asking(lines);
-        add_products<0, Rows>(left < portion ? left : portion, step, group, b, sum);
+        add_all(left < portion ? left : portion, step, group, b, sum);
       }
     } else {
-      add_products<0, Rows>(ks, step, group, b, sum);
+      add_all(ks, step, group, b, sum);
     }
     T* c = run.c;
     run.a += run.a_next;
@@ -134,14 +191,14 @@ using TileFn = void (*)(TileArgs<T>&);
 
 template <class T>
 struct TileTable {
-  TileFn<T> fn[kTileRows][kTileVecs];
+  TileFn<T> fn[kMostTileRows][kTileVecs];
 };
 
 template <class T, int Row, int Vecs>
 constexpr void fill_row(TileTable<T>& table) {
-  table.fn[Row - 1][Vecs - 1] = &multiply<T, Row, Vecs>;
+  if constexpr (Row <= tile_rows(Vecs)) table.fn[Row - 1][Vecs - 1] = &multiply<T, Row, Vecs>;
   if constexpr (Vecs < kTileVecs) fill_row<T, Row, Vecs + 1>(table);
-  if constexpr (Vecs == 1 && Row < kTileRows) fill_row<T, Row + 1, 1>(table);
+  if constexpr (Vecs == 1 && Row < kMostTileRows) fill_row<T, Row + 1, 1>(table);
 }
 template <class T>
 constexpr TileTable<T> tile_table() {

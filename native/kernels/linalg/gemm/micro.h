@@ -19,14 +19,25 @@ namespace chainrule::CR_ISA {
 inline constexpr int kTileRows = 12, kTileVecs = 2;  // 24 accumulators of 32 registers
 #elif defined(__aarch64__)
 inline constexpr int kTileRows = 8, kTileVecs = 3;  // 24 of 32
+#elif defined(__AVX2__)
+inline constexpr int kTileRows = 4, kTileVecs = 3;  // 12 of 16: 7 loads for 12 products, where 6 x 2 has 8
 #else
 inline constexpr int kTileRows = 6, kTileVecs = 2;  // 12 of 16
 #endif
 
+/// Rows of a tile of `vecs` vectors. With 4 x 3 a tile of fewer vectors takes more rows, so that the units need not wait for their sums.
+constexpr int64_t tile_rows(int64_t vecs) { return kTileRows > 4 || vecs == kTileVecs ? kTileRows : vecs == 2 ? 6 : 8; }
+inline constexpr int64_t kMostTileRows = tile_rows(1);
+/// Vectors of the next tile when so many are left: four are two and two.
+constexpr int64_t tile_vecs(int64_t left) { return left < kTileVecs ? left : kTileVecs == 3 && left == 4 ? 2 : kTileVecs; }
+
+/// Rows that are addressed from one pointer.
+inline constexpr int kGroupRows = kTileRows == 6 ? 6 : 4;
 /// The last terms of k are added by groups of so many rows, each group being stored while the next one multiplies: a burst of 24 stores
 /// of 64 bytes costs some 37 cycles on Zen 4, most likely because they wait behind the products queued before them and few are held.
-inline constexpr int kGroupRows = kTileRows > 6 ? 4 : 6;
-inline constexpr int kLastTerms = kTileRows > 6 ? 8 : 1;
+inline constexpr int kLastTerms = kTileRows > 6 ? 8 : kTileRows == 6 ? 1 : 0;
+/// Terms of k in a turn of the loop.
+inline constexpr int kTerms = kTileRows == 4 ? 4 : 1;
 
 /// Columns of a full tile.
 template <class T>
@@ -65,17 +76,18 @@ struct TileArgs {
   int64_t a_next = 0, b_next = 0, c_next = 0;  // from one tile to the next, in elements
 };
 
-/// Cuts rows into slivers of nearly equal height: 64 rows are 4 x 11 + 2 x 10, not 5 x 12 + 4. Calls body(first, height, slivers) for those
-/// of each height; `first` counts slivers.
+/// Cuts rows into slivers of at most `most` and nearly equal height: 64 rows are 4 x 11 + 2 x 10, not 5 x 12 + 4. Calls body(first, height,
+/// slivers) for those of each height; `first` counts slivers.
 template <class Body>
-CR_INLINE void for_heights(int64_t rows, Body body) {
-  const int64_t slivers = (rows + kTileRows - 1) / kTileRows, height = rows / slivers, taller = rows % slivers;
+CR_INLINE void for_heights(int64_t rows, int64_t most, Body body) {
+  const int64_t slivers = (rows + most - 1) / most, height = rows / slivers, taller = rows % slivers;
   if (taller > 0) body(int64_t{0}, height + 1, taller);
   body(taller, height, slivers - taller);
 }
 
-/// Multiplies a run of tiles of `rows` <= kTileRows rows and `vecs` <= kTileVecs vectors of columns; a, b and c are left behind the last
-/// one. A call for each tile would cost some 50 cycles more: its set-up stands behind the products of the tile before. Defined in micro.cc.
+/// Multiplies a run of tiles of `rows` <= tile_rows(vecs) rows and `vecs` <= kTileVecs vectors of columns; a, b and c are left behind the
+/// last one. A call for each tile would cost some 50 cycles more: its set-up stands behind the products of the tile before. Defined in
+/// micro.cc.
 void multiply_tile(int64_t rows, int64_t vecs, TileArgs<float>& tile);
 void multiply_tile(int64_t rows, int64_t vecs, TileArgs<double>& tile);
 

@@ -27,15 +27,16 @@ CR_INLINE void multiply_rect(const Rect& rect, int64_t k, const StridedA<T>& a, 
   args.a_row = a.row;
   args.a_k = a.col;
   args.accumulate = false;
-  for (int64_t j = rect.col; j < end; j += kTileCols<T>) {
-    const int64_t width = min_of(kTileCols<T>, end - j), vecs = ceil_div(width, kLanes<T>);
+  for (int64_t j = rect.col, width = 0; j < end; j += width) {
+    const int64_t vecs = tile_vecs(ceil_div(end - j, kLanes<T>));
+    width = min_of(vecs * kLanes<T>, end - j);
     const bool whole = width % kLanes<T> == 0;
     const Panel<T> panel = whole ? Panel<T>{b.data + j, b.row} : b.pack(scratch, 0, k, j, width);
     args.b = panel.b;
     args.b_k = panel.k;
     args.c_row = whole ? c.row : kTileCols<T>;
     int64_t i = rect.row;
-    for_heights(rect.rows, [&](int64_t, int64_t height, int64_t slivers) {
+    for_heights(rect.rows, tile_rows(vecs), [&](int64_t, int64_t height, int64_t slivers) {
       args.count = whole ? slivers : 1;
       args.a_next = height * a.row;
       args.c_next = height * c.row;

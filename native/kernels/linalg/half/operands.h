@@ -126,11 +126,11 @@ struct AnyC {
       for (int64_t r = 0; r < rows; ++r) narrow_all<kind>(tile + r * row_stride, halves + r * to.row, cols);
       return;
     }
-    float turned[kTileCols<float> * kTileRows];
+    float turned[kTileCols<float> * kMostTileRows];
     uint16_t line[kTileCols<float>];
-    pack_transposed(tile, row_stride, cols, rows, turned, kTileRows);
+    pack_transposed(tile, row_stride, cols, rows, turned, kMostTileRows);
     for (int64_t c = 0; c < cols; ++c) {
-      narrow_all<kind>(turned + c * kTileRows, line, rows);
+      narrow_all<kind>(turned + c * kMostTileRows, line, rows);
       for (int64_t r = 0; r < rows; ++r) halves[c * to.col + r * to.row] = line[r];
     }
   }
