@@ -102,12 +102,12 @@ function prepare({ case: one, folder, result }: Request): object {
   } catch (error) {
     return { skip: error instanceof Error ? error.message : String(error) };
   }
-  return { ms: settled(one.kind in stateful ? 1000 : 200) };
+  return { ms: settled(one.kind in stateful ? 3000 : 500) };
 }
 
 /**
- * Milliseconds of a call once V8 has compiled what it runs and the processor is awake: batches that grow, for a fifth of a second. Whole steps run much more
- * code, and V8's compiler takes a core from the engine's threads until it is done: a second.
+ * Milliseconds of a call once V8 has compiled what it runs and the processor is awake: batches that grow, for half a second. Whole steps run much more code,
+ * and V8's compiler takes a core from the engine's threads until it is done: three seconds for a small network.
  */
 function settled(forMs: number): number {
   let ms = milliseconds(1);
