@@ -55,13 +55,18 @@ struct Gelu {
   CR_INLINE VD f(VD x) { return gelu_by_tail(x); }
   CR_INLINE VF grad(VF g, VF x) {
     const VF size = abs(x), z = at_most(size, num<VF>(kSlopeReach));
-    const VF low = piecewise(kGeluSlopeTable, nearest_interval(z, kSlopeWidth), z);
-    const VF slope = x < VF{} ? low : num<VF>(1) - low;
+    const VI interval = nearest_interval(z, kSlopeWidth);
+    if (in_first_half(interval)) return g * slope_of(piecewise<true>(kGeluSlopeTable, interval, z), x);
+    const VF slope = slope_of(piecewise(kGeluSlopeTable, interval, z), x);
     if (__builtin_expect(any_below(num<VF>(kSlopeReach), size), 0))
       return g * (size > num<VF>(kSlopeReach) ? gelu_slope_by_tail(x) : slope);
     return g * slope;
   }
   CR_INLINE VD grad(VD g, VD x) { return g * gelu_slope_by_tail(x); }
+
+ private:
+  /// The slope at x from that of u at |x|.
+  CR_INLINE VF slope_of(VF low, VF x) { return x < VF{} ? low : num<VF>(1) - low; }
 };
 CR_REGISTER(gelu, (unary_kernels<Gelu, float, double>("gelu")));
 CR_REGISTER(gelu_grad, (grad_kernels<Gelu>("gelu_grad")));
