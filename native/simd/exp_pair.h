@@ -56,20 +56,29 @@ CR_INLINE V power_beside_one(V n) {
   return power_of_two(at_least(n, num<V>(kIsF32<V> ? -100 : -1000)) + num<V>(kRounder<V>));
 }
 
-/// x / (1 + e^-a), a = high + low; x itself for large a. Max error 2 ULP where low matters as little as in exp_pair.
+/// x / (1 + e^-a) from e = e^-|a|; x itself for large a. Max error 2 ULP.
 template <class V>
-CR_INLINE V times_sigmoid(V x, V a, V low) {
+CR_INLINE V times_sigmoid(V x, V a, ScaledPair<V> e) {
   const auto negative = a < V{};
-  const V sign = select<V>(negative, num<V>(1), num<V>(-1));
-  const auto e = exp_pair(exp_pair_limit(-abs(a)), sign * low);
   const V power = power_beside_one(e.n);
   auto divisor = fast_two_sum(num<V>(1), e.high * power);
   divisor.low = fma(e.low, power, divisor.low);
   // For negative a: x e^a / (1 + e^a), the power of two last, lest a factor be denormal.
-  const auto small = product(Pair<V>{x, V{}}, Pair<V>{e.high, e.low});
-  const V ratio = quotient(Pair<V>{select<V>(negative, small.high, x), select<V>(negative, small.low, V{})}, divisor);
+  const auto small = two_product(x, e.high);
+  const V small_low = fma(x, e.low, small.low);
+  const V ratio = quotient(Pair<V>{select<V>(negative, small.high, x), select<V>(negative, small_low, V{})}, divisor);
   const V y = times_power_of_two(ratio, select<V>(negative, e.n, V{}));
   return select<V>(a > num<V>(40), x, copysign(y, x));
+}
+template <class V>
+CR_INLINE V times_sigmoid(V x, V a) {
+  return times_sigmoid(x, a, exp_pair(exp_pair_limit(-abs(a))));
+}
+/// The same with a = high + low, where low matters as little as in exp_pair.
+template <class V>
+CR_INLINE V times_sigmoid(V x, V a, V low) {
+  const V sign = select<V>(a < V{}, num<V>(1), num<V>(-1));
+  return times_sigmoid(x, a, exp_pair(exp_pair_limit(-abs(a)), sign * low));
 }
 /// x e (1 - share e), for e so small that what else belongs to it is lost.
 template <class V>

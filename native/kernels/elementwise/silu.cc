@@ -14,7 +14,7 @@ struct Silu {
       return by_table(x);
     } else {
       const V b = at_least(x, num<V>(-1000));
-      return times_sigmoid(b, b, V{});
+      return times_sigmoid(b, b);
     }
   }
   /// s + x s (1 - s).
