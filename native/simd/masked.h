@@ -4,6 +4,13 @@
 
 namespace chainrule::CR_ISA {
 
+/// Whether a run's loads and stores cost no more than those of a whole vector.
+#if defined(__AVX512F__)
+inline constexpr bool kFreeRuns = true;
+#else
+inline constexpr bool kFreeRuns = false;
+#endif
+
 /// Lanes first..past-1 of a vector of T.
 template <class T>
 struct LaneRun {

@@ -23,11 +23,13 @@ CR_INLINE TapLanes<K, T> tap_lanes(int64_t col, int64_t width) {
   return in;
 }
 
-/// Those of each strip of a row.
+/// Those of each strip of a row, kLanes columns apart, and of one that ends where the row does.
 template <int K, class T>
 CR_INLINE const TapLanes<K, T>* strip_lanes(Context& ctx, int64_t width) {
-  auto* in = scratch<TapLanes<K, T>>(ctx, ceil_div(width, kLanes<T>));
-  for (int64_t col = 0; col < width; col += kLanes<T>) in[col / kLanes<T>] = tap_lanes<K, T>(col, width);
+  const int64_t strips = ceil_div(width, kLanes<T>);
+  auto* in = scratch<TapLanes<K, T>>(ctx, strips + 1);
+  for (int64_t i = 0; i < strips; ++i) in[i] = tap_lanes<K, T>(i * kLanes<T>, width);
+  in[strips] = tap_lanes<K, T>(width - kLanes<T>, width);
   return in;
 }
 
@@ -56,8 +58,9 @@ struct StripJob {
   const T* bias;  // added at the end; or nullptr
 };
 
-/// Strips side by side, to hide the latency of fma, on their way down: each result is one chain in the order of the taps.
-template <int K, int Strips, class T>
+/// Strips side by side, to hide the latency of fma, on their way down: each result is one chain in the order of the taps. Inner: no tap of
+/// theirs is outside the image.
+template <int K, int Strips, bool Inner, class T>
 struct StripWalk {
   using V = Vec<T>;
   static constexpr int half = K / 2;
@@ -80,7 +83,11 @@ struct StripWalk {
   [[gnu::always_inline]] inline void add_row(int64_t row) {
     CR_UNROLL for (int s = 0; s < Strips; ++s) {
       V taps[K];
-      load_taps<K>(from[s], inside[s], taps);
+      if constexpr (Inner) {
+        CR_UNROLL for (int b = 0; b < K; ++b) taps[b] = load(from[s] + (b - half));
+      } else {
+        load_taps<K>(from[s], inside[s], taps);
+      }
       from[s] += row;
       asm("" : "+r"(from[s]));  // one address, not one for each row of a loop
       CR_UNROLL for (int b = 0; b < K; ++b) {
@@ -95,7 +102,11 @@ struct StripWalk {
   template <int Turn>
   [[gnu::always_inline]] inline void store_row(int64_t row) {
     CR_UNROLL for (int s = 0; s < Strips; ++s) {
-      store_run(to[s], sum[s][Turn], inside[s].taps[half]);
+      if constexpr (Inner) {
+        store(to[s], sum[s][Turn]);
+      } else {
+        store_run(to[s], sum[s][Turn], inside[s].taps[half]);
+      }
       to[s] += row;
       asm("" : "+r"(to[s]));
       sum[s][Turn] = V{};
@@ -116,11 +127,11 @@ CR_INLINE void walk_rows(W& walk, int64_t from_row, int64_t to_row, std::integer
 }
 
 /// Few instructions beside the products: branches and moves took as long as half of them, more while a neighbour shares the core.
-template <int K, int Strips, class T>
+template <int K, int Strips, bool Inner, class T>
 [[gnu::noinline]] void convolve_strips(const StripJob<T>& job, const Strip<K, T>* strips) {
   constexpr int half = K / 2;
   const int64_t from_row = job.from_row, to_row = job.to_row, past = job.past, end = min_of(job.height, past + half);
-  StripWalk<K, Strips, T> walk(job, strips);
+  StripWalk<K, Strips, Inner, T> walk(job, strips);
   int64_t r = max_of(0, job.first - half);
   for (; r < job.first + half; ++r) {
     if (r < end) walk.template add_row<0>(from_row);
@@ -138,7 +149,7 @@ template <int K, int Strips, class T>
 template <int K, int Strips, class T>
 [[gnu::noinline]] void convolve_onto(const StripJob<T>& job, const Strip<K, T>* strips) {
   constexpr int half = K / 2;
-  StripWalk<K, Strips, T> walk(job, strips);
+  StripWalk<K, Strips, false, T> walk(job, strips);
   const Vec<T> bias = job.bias == nullptr ? Vec<T>{} : splat<Vec<T>>(*job.bias);
   for (int64_t r = job.first - half; r < job.past + half; ++r) {
     const int64_t next = r + half;
@@ -160,10 +171,24 @@ template <int K, int Strips, class T>
 
 /// Rows that are worked on together: few enough for all their columns to stay in cache.
 CR_INLINE int64_t thin_rows(int64_t height, int64_t width) { return min_of(height, max_of(16, 4096 / width)); }
+/// Strips that wait for a partner.
+template <int K, bool Inner, class T>
+struct Waiting {
+  Strip<K, T> strips[2];
+  int count = 0;
+
+  void add(const StripJob<T>& job, const Strip<K, T>& strip, bool plain) {
+    strips[count++] = strip;
+    if (count < 2) return;
+    plain ? convolve_strips<K, 2, Inner>(job, strips) : convolve_onto<K, 2>(job, strips);
+    count = 0;
+  }
+};
+
 /// One channel of the result in images first..first+images-1; inside: of each strip of a row.
 template <int K, class T>
 CR_INLINE void convolve_channel(const ThinProduct<T>& p, const TapLanes<K, T>* inside, int64_t channel, int64_t first, int64_t images) {
-  const int64_t rows = thin_rows(p.height, p.width), group = channel / p.results;
+  const int64_t rows = thin_rows(p.height, p.width), strips = ceil_div(p.width, kLanes<T>), group = channel / p.results;
   const T* weight = p.weight + group * p.group + (channel - group * p.results) * p.result;
   for (int64_t j = 0; j < p.sources; ++j, weight += p.source) {
     const T* from = p.from.data + first * p.from.image + (group * p.sources + j) * p.from.channel;
@@ -173,16 +198,23 @@ CR_INLINE void convolve_channel(const ThinProduct<T>& p, const TapLanes<K, T>* i
     StripJob<T> job{p.height, p.from.row, p.to.row, 0, 0, weight, p.row, p.col, j > 0, bias};
     for (; job.first < p.height; job.first = job.past) {
       job.past = min_of(p.height, job.first + rows);
-      Strip<K, T> strips[2];
-      int count = 0;
+      Waiting<K, false, T> edge;
+      Waiting<K, true, T> inner;
       for (int64_t image = 0; image < images; ++image) {
-        for (int64_t col = 0; col < p.width; col += kLanes<T>) {
-          strips[count++] = {from + image * p.from.image + col, to + image * p.to.image + col, inside + col / kLanes<T>};
-          if (count == 2) plain ? convolve_strips<K, 2>(job, strips) : convolve_onto<K, 2>(job, strips);
-          count %= 2;
+        for (int64_t strip = 0; strip < strips; ++strip) {
+          // Where runs cost, the last strip ends where the image does: what it has in common with the one before is written twice.
+          const bool last = !kFreeRuns && !job.add && strip > 0 && strip + 1 == strips;
+          const int64_t col = last ? p.width - kLanes<T> : strip * kLanes<T>;
+          const Strip<K, T> one{from + image * p.from.image + col, to + image * p.to.image + col, inside + (last ? strips : strip)};
+          if (!kFreeRuns && col >= K / 2 && col + kLanes<T> + K / 2 <= p.width) {
+            inner.add(job, one, plain);
+          } else {
+            edge.add(job, one, plain);
+          }
         }
       }
-      if (count == 1) plain ? convolve_strips<K, 1>(job, strips) : convolve_onto<K, 1>(job, strips);
+      if (inner.count == 1) edge.add(job, inner.strips[0], plain);
+      if (edge.count == 1) plain ? convolve_strips<K, 1, false>(job, edge.strips) : convolve_onto<K, 1>(job, edge.strips);
     }
   }
 }
