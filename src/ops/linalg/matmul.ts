@@ -1,11 +1,11 @@
 import { isHalf, promote, type DType } from '../../core/dtype.js';
 import { broadcastShapes, formatShape, sizeOf, type Shape, type Spec } from '../../core/shape.js';
-import { ArgumentError, ShapeError } from '../../errors.js';
+import { ShapeError } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
 import { scope } from '../../runtime/scope.js';
-import { Tensor } from '../../tensor/tensor.js';
-import { describe } from '../elementwise/binary.js';
+import type { Tensor } from '../../tensor/tensor.js';
 import { to } from '../elementwise/cast.js';
+import { checkTensor } from '../elementwise/unary.js';
 import { transpose } from '../movement/permute.js';
 import { reshape } from '../movement/reshape.js';
 import { apply, defineOp, requireDType, sameDType } from '../op.js';
@@ -66,8 +66,18 @@ const plain: readonly DType[] = ['f32', 'f64', 'i32', 'i64'];
 
 function matmulSpec(a: Spec, b: Spec): Spec {
   requireDType('matmul', a, plain, 'a');
-  const dtype = sameDType('matmul', a, b, ['a', 'b']);
+  const dtype = a.dtype === b.dtype ? a.dtype : sameDType('matmul', a, b, ['a', 'b']);
   return { shape: productShape(a, b), dtype };
+}
+
+function disagree(a: Spec, b: Spec): never {
+  const [m, k] = a.shape.slice(-2);
+  const [rowsOfB, n] = b.shape.slice(-2);
+  const cure = k === n ? '; did you mean b.transpose()?' : m === rowsOfB ? '; did you mean a.transpose()?' : '';
+  throw new ShapeError(
+    'matmul',
+    `a ${formatShape(a.shape)} and b ${formatShape(b.shape)} do not agree on k (${String(k)} vs ${String(rowsOfB)})${cure}`,
+  );
 }
 
 function productShape(a: Spec, b: Spec): Shape {
@@ -77,10 +87,7 @@ function productShape(a: Spec, b: Spec): Shape {
   const k = a.shape[ra - 1] ?? 0;
   const rowsOfB = b.shape[rb - 2] ?? 0;
   const n = b.shape[rb - 1] ?? 0;
-  if (k !== rowsOfB) {
-    const cure = k === n ? '; did you mean b.transpose()?' : m === rowsOfB ? '; did you mean a.transpose()?' : '';
-    throw new ShapeError('matmul', `a ${formatShape(a.shape)} and b ${formatShape(b.shape)} do not agree on k (${k} vs ${rowsOfB})${cure}`);
-  }
+  if (k !== rowsOfB) disagree(a, b);
   if (ra === 2 && rb === 2) return [m, n];
   return [...broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2), ['batch of a', 'batch of b']), m, n];
 }
@@ -93,15 +100,19 @@ function productShape(a: Spec, b: Spec): Shape {
  * batches do not broadcast, DTypeError when the dtypes differ.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
-  if (!(a instanceof Tensor)) throw new ArgumentError('matmul', `a must be a tensor, got ${describe(a)}`);
-  if (!(b instanceof Tensor)) throw new ArgumentError('matmul', `b must be a tensor, got ${describe(b)}`);
+  checkTensor('matmul', a, 'a');
+  checkTensor('matmul', b, 'b');
+  return a.shape.length > 1 && b.shape.length > 1 ? product(a, b) : vectorProduct(a, b);
+}
+
+/** The product where a or b is a vector. */
+function vectorProduct(a: Tensor, b: Tensor): Tensor {
   if (a.shape.length === 0 || b.shape.length === 0) {
     throw new ShapeError(
       'matmul',
       `a ${formatShape(a.shape)} and b ${formatShape(b.shape)} must have at least one axis; use mul for scalars`,
     );
   }
-  if (a.shape.length > 1 && b.shape.length > 1) return product(a, b);
   return scope(() => {
     const left = a.shape.length === 1 ? reshape(a, [1, a.size]) : a;
     const right = b.shape.length === 1 ? reshape(b, [b.size, 1]) : b;
