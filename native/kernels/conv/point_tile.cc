@@ -86,12 +86,13 @@ void multiply_point_tile(const PointTile<T>& tile) {
   V sum[Rows][kTileVecs];
   CR_UNROLL for (int i = 0; i < Rows; ++i) { CR_UNROLL for (int v = 0; v < kTileVecs; ++v) sum[i][v] = V{}; }
   const auto step = [&]() CR_INLINE_LAMBDA {
+    if constexpr (kTileRows == 4) asm volatile("" ::: "memory");  // one term at a time: registers are scarce
     const T* from = Offsets ? b + *offset++ : b;
     V row[kTileVecs];
     CR_UNROLL for (int v = 0; v < kTileVecs; ++v) row[v] = load(from + v * kLanes<T>);
     CR_UNROLL for (int i = 0; i < Rows; ++i) {
       const V x = splat<V>(a[i]);
-      CR_UNROLL for (int v = 0; v < kTileVecs; ++v) sum[i][v] = fma(x, row[v], sum[i][v]);
+      CR_UNROLL for (int v = 0; v < kTileVecs; ++v) add_product(sum[i][v], x, row[v]);
     }
     a += Rows;
     if constexpr (!Offsets) b += b_k;

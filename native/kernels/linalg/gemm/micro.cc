@@ -71,11 +71,6 @@ CR_INLINE void add_products(int64_t ks, const Steps& step, const T* (&group)[Gro
 }
 
 #if defined(__AVX2__) && !defined(__AVX512F__)
-/// sum += x y as the one instruction whose result takes the place of the sum: left to choose, GCC copies registers in a loop that needs all
-/// of them.
-CR_INLINE void add_product(VF& sum, VF x, VF y) { asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(x), "x"(y)); }
-CR_INLINE void add_product(VD& sum, VD x, VD y) { asm("vfmadd231pd %2, %1, %0" : "+x"(sum) : "x"(x), "x"(y)); }
-
 /// What lies n <= 3 strides behind p: an address within an instruction.
 template <class T>
 CR_INLINE const T* behind(const T* p, int n, int64_t bytes, int64_t three) {

@@ -39,6 +39,18 @@ inline constexpr int kLastTerms = kTileRows > 6 ? 8 : kTileRows == 6 ? 1 : 0;
 /// Terms of k in a turn of the loop.
 inline constexpr int kTerms = kTileRows == 4 ? 4 : 1;
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+/// sum += x y as the one instruction whose result takes the place of the sum, with all factors in registers: left to choose, GCC copies
+/// sums and loads the same factor again and again in a loop that needs all registers.
+CR_INLINE void add_product(VF& sum, VF x, VF y) { asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(x), "x"(y)); }
+CR_INLINE void add_product(VD& sum, VD x, VD y) { asm("vfmadd231pd %2, %1, %0" : "+x"(sum) : "x"(x), "x"(y)); }
+#else
+template <class V>
+CR_INLINE void add_product(V& sum, V x, V y) {
+  sum = fma(x, y, sum);
+}
+#endif
+
 /// Columns of a full tile.
 template <class T>
 inline constexpr int kTileCols = kTileVecs* kLanes<T>;
