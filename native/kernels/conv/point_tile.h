@@ -86,9 +86,9 @@ CR_INLINE bool crowd(int64_t stride, int64_t rows) {
 /// which no prefetcher follows: each tile asks for some rows of the next panel.
 template <class T>
 CR_INLINE void multiply_panel(const PointProduct<T>& p, int64_t col, int64_t width, const Slab& slab, bool next, T* buffer) {
-  const bool pack = p.rows.slivers > 8 && crowd<T>(p.x.row, slab.count);
+  const bool here = p.x.in_place(width, p.rows.slivers) && !(p.rows.slivers > 8 && crowd<T>(p.x.row, slab.count));
   const Panel<T> panel =
-      pack ? p.x.pack(buffer, slab.begin, slab.count, col, width) : p.x.panel(buffer, slab.begin, slab.count, col, width, p.rows.slivers);
+      here ? Panel<T>{p.x.data + slab.begin * p.x.row + col, p.x.row} : p.x.pack(buffer, slab.begin, slab.count, col, width);
   for (int64_t s = 0; s < p.rows.slivers; ++s) {
     const int64_t i = p.rows.at(s), height = p.rows.at(s + 1) - i;
     const T* a = p.a + i * p.k + slab.begin * height;
