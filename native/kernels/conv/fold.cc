@@ -49,10 +49,10 @@ CR_INLINE void fold_rows(const Fold<T>& f, PointProduct<T> p, const T* g, int64_
   p.y = StridedC<T>{products + f.margin, f.line, 1};
   for (int64_t o = first; o < past; ++o) {
     p.x.data = g + o * g_row;
-    for (int64_t col = 0; col < s.w.out; col += kTileCols<T>) {
+    for (int64_t col = 0; col < s.w.out; col += kPointCols<T>) {
       for (int64_t block = 0; block < blocks.count; ++block) {
         const int64_t at = block * blocks.size;
-        multiply_panel(p, col, min_of(kTileCols<T>, s.w.out - col),
+        multiply_panel(p, col, min_of(kPointCols<T>, s.w.out - col),
                        Slab{at, min_of(blocks.size, p.k - at), block == 0, block == blocks.count - 1}, true, buffer);
       }
     }
@@ -133,7 +133,7 @@ CR_INLINE void fold_all(Context& ctx, const ConvShape& s, const TensorView& gy, 
   f.channel = s.h.stride * f.plane();
   f.sums = scratch<T>(ctx, items * f.parts * s.in_channels * f.channel);
 
-  const Rows slivers{0, m, ceil_div(m, kTileRows)};
+  const Rows slivers{0, m, ceil_div(m, kPointRows)};
   const T* packed = pack_slivers(ctx, PointwiseWeight<T>{weight_rows<T>(ctx, weight), k * m, 1, m, nullptr, 0}, s.groups, slivers, k);
   parallel_units(ctx, items * f.parts, [&](int64_t unit, int worker) {
     T* buffer = worker_scratch<T>(ctx, worker, kPointScratch<T> + m * f.line);

@@ -7,7 +7,7 @@ namespace chainrule::CR_ISA {
 
 /// The last terms are added row by row, each row being stored while the next one multiplies (see kGroupRows). Their vectors of B must find
 /// registers beside the sums: fewer terms than of the product's tile, which reads B again for each group.
-inline constexpr int kRowTerms = kTileRows > 6 ? 2 : 1;
+inline constexpr int kRowTerms = kPointRows > 6 ? 2 : 1;
 
 template <class T>
 CR_INLINE const T* term_of(const PointTile<T>& tile, int64_t k) {
@@ -18,16 +18,16 @@ CR_INLINE const T* term_of(const PointTile<T>& tile, int64_t k) {
 template <class T>
 CR_INLINE void finish_row(const PointTile<T>& tile, int64_t i, T* c, Vec<T>* sum) {
   if (tile.accumulate) {
-    CR_UNROLL for (int v = 0; v < kTileVecs; ++v) sum[v] = load(c + v * kLanes<T>) + sum[v];
+    CR_UNROLL for (int v = 0; v < kPointVecs; ++v) sum[v] = load(c + v * kLanes<T>) + sum[v];
   }
   if (tile.bias != nullptr) {
     const Vec<T> bias = splat<Vec<T>>(tile.bias[i * tile.bias_row]);
-    CR_UNROLL for (int v = 0; v < kTileVecs; ++v) sum[v] += bias;
+    CR_UNROLL for (int v = 0; v < kPointVecs; ++v) sum[v] += bias;
   }
   if (tile.streamed) {
-    CR_UNROLL for (int v = 0; v < kTileVecs; ++v) stream_store(c + v * kLanes<T>, sum[v]);
+    CR_UNROLL for (int v = 0; v < kPointVecs; ++v) stream_store(c + v * kLanes<T>, sum[v]);
   } else {
-    CR_UNROLL for (int v = 0; v < kTileVecs; ++v) store(c + v * kLanes<T>, sum[v]);
+    CR_UNROLL for (int v = 0; v < kPointVecs; ++v) store(c + v * kLanes<T>, sum[v]);
   }
 }
 
@@ -35,9 +35,10 @@ CR_INLINE void finish_row(const PointTile<T>& tile, int64_t i, T* c, Vec<T>* sum
 template <class T>
 [[gnu::noinline]] void multiply_few_points(const PointTile<T>& tile, int rows) {
   for (int i = 0; i < rows; ++i) {
-    Vec<T> sum[kTileVecs] = {};
+    Vec<T> sum[kPointVecs] = {};
     for (int64_t k = 0; k < tile.k; ++k) {
-      for (int v = 0; v < kTileVecs; ++v) sum[v] = fma(splat<Vec<T>>(tile.a[k * rows + i]), load(term_of(tile, k) + v * kLanes<T>), sum[v]);
+      for (int v = 0; v < kPointVecs; ++v)
+        sum[v] = fma(splat<Vec<T>>(tile.a[k * rows + i]), load(term_of(tile, k) + v * kLanes<T>), sum[v]);
     }
     finish_row(tile, i, tile.c + i * tile.c_row, sum);
   }
@@ -57,12 +58,12 @@ struct PointAsking {
         c_left(tile.streamed ? 0 : rows),
         ahead_left(tile.ahead_rows) {}
   void row_of_c() {
-    for (int64_t at = 0; at < kTileCols<T>; at += kLine) __builtin_prefetch(c + at, 1);
+    for (int64_t at = 0; at < kPointCols<T>; at += kLine) __builtin_prefetch(c + at, 1);
     c += c_row;
     --c_left;
   }
   void two_ahead() {
-    for (int64_t at = 0; at < kTileCols<T>; at += kLine) {
+    for (int64_t at = 0; at < kPointCols<T>; at += kLine) {
       __builtin_prefetch(ahead + at, 0, 2);
       __builtin_prefetch(ahead + ahead_k + at, 0, 2);
     }
@@ -83,16 +84,16 @@ void multiply_point_tile(const PointTile<T>& tile) {
   const T *a = tile.a, *b = tile.b;
   const int64_t* offset = tile.offset;
   const int64_t b_k = tile.b_k;
-  V sum[Rows][kTileVecs];
-  CR_UNROLL for (int i = 0; i < Rows; ++i) { CR_UNROLL for (int v = 0; v < kTileVecs; ++v) sum[i][v] = V{}; }
+  V sum[Rows][kPointVecs];
+  CR_UNROLL for (int i = 0; i < Rows; ++i) { CR_UNROLL for (int v = 0; v < kPointVecs; ++v) sum[i][v] = V{}; }
   const auto step = [&]() CR_INLINE_LAMBDA {
     if constexpr (kTileRows == 4) asm volatile("" ::: "memory");  // one term at a time: registers are scarce
     const T* from = Offsets ? b + *offset++ : b;
-    V row[kTileVecs];
-    CR_UNROLL for (int v = 0; v < kTileVecs; ++v) row[v] = load(from + v * kLanes<T>);
+    V row[kPointVecs];
+    CR_UNROLL for (int v = 0; v < kPointVecs; ++v) row[v] = load(from + v * kLanes<T>);
     CR_UNROLL for (int i = 0; i < Rows; ++i) {
       const V x = splat<V>(a[i]);
-      CR_UNROLL for (int v = 0; v < kTileVecs; ++v) add_product(sum[i][v], x, row[v]);
+      CR_UNROLL for (int v = 0; v < kPointVecs; ++v) add_product(sum[i][v], x, row[v]);
     }
     a += Rows;
     if constexpr (!Offsets) b += b_k;
@@ -107,15 +108,15 @@ void multiply_point_tile(const PointTile<T>& tile) {
   if (k > 0) step();
   T* c = tile.c;
   asm("" : "+r"(c));  // addresses of C are worked out here, not kept during the loop
-  V row[kRowTerms][kTileVecs];
+  V row[kRowTerms][kPointVecs];
   CR_UNROLL for (int n = 0; n < kRowTerms; ++n) {
     const T* from = Offsets ? b + offset[n] : b + n * b_k;
-    CR_UNROLL for (int v = 0; v < kTileVecs; ++v) row[n][v] = load(from + v * kLanes<T>);
+    CR_UNROLL for (int v = 0; v < kPointVecs; ++v) row[n][v] = load(from + v * kLanes<T>);
   }
   CR_UNROLL for (int i = 0; i < Rows; ++i, c += tile.c_row) {
     CR_UNROLL for (int n = 0; n < kRowTerms; ++n) {
       const V x = splat<V>(a[n * Rows + i]);
-      CR_UNROLL for (int v = 0; v < kTileVecs; ++v) sum[i][v] = fma(x, row[n][v], sum[i][v]);
+      CR_UNROLL for (int v = 0; v < kPointVecs; ++v) sum[i][v] = fma(x, row[n][v], sum[i][v]);
     }
     finish_row(tile, i, c, sum[i]);
     asm volatile("" ::: "memory");  // the compiler would gather the stores
@@ -124,13 +125,13 @@ void multiply_point_tile(const PointTile<T>& tile) {
 
 template <class T>
 struct PointTable {
-  void (*fn[kTileRows][2])(const PointTile<T>&);
+  void (*fn[kPointRows][2])(const PointTile<T>&);
 };
 template <class T, int Rows>
 constexpr void fill_points(PointTable<T>& table) {
   table.fn[Rows - 1][0] = &multiply_point_tile<T, Rows, false>;
   table.fn[Rows - 1][1] = &multiply_point_tile<T, Rows, true>;
-  if constexpr (Rows < kTileRows) fill_points<T, Rows + 1>(table);
+  if constexpr (Rows < kPointRows) fill_points<T, Rows + 1>(table);
 }
 template <class T>
 constexpr PointTable<T> point_table() {

@@ -16,8 +16,8 @@ CR_INLINE void multiply_planes(Context& ctx, const ConvShape& s, const Pointwise
   const int64_t pixels = s.h.in * s.w.in, products = s.batch * s.groups;
   if (products * rows * pixels == 0) return;
   const int64_t wanted = min_of(ceil_div(kPointUnits, products), ceil_div(rows * k * pixels, kUnitWork));
-  const int64_t each = ceil_div(ceil_div(pixels, max_of(1, wanted)), kTileCols<T>) * kTileCols<T>, parts = ceil_div(pixels, each);
-  const Rows slivers{0, rows, ceil_div(rows, kTileRows)};
+  const int64_t each = ceil_div(ceil_div(pixels, max_of(1, wanted)), kPointCols<T>) * kPointCols<T>, parts = ceil_div(pixels, each);
+  const Rows slivers{0, rows, ceil_div(rows, kPointRows)};
   const T* packed = pack_slivers(ctx, w, s.groups, slivers, k);
   const KBlocks blocks = k_blocks(k);
   const auto aligned = [](int64_t bytes) { return bytes % kCacheLine == 0; };
@@ -39,12 +39,12 @@ CR_INLINE void multiply_planes(Context& ctx, const ConvShape& s, const Pointwise
       p.y.bias_row = w.bias_stride;
     }
     const int64_t first = unit % parts * each, end = min_of(pixels, first + each);
-    for (int64_t r = 0; r < k; ++r) prefetch_run(p.x.data + r * p.x.row + first, min_of(kTileCols<T>, end - first) * size);
-    for (int64_t col = first; col < end; col += kTileCols<T>) {
+    for (int64_t r = 0; r < k; ++r) prefetch_run(p.x.data + r * p.x.row + first, min_of(kPointCols<T>, end - first) * size);
+    for (int64_t col = first; col < end; col += kPointCols<T>) {
       for (int64_t block = 0; block < blocks.count; ++block) {
         const int64_t at = block * blocks.size;
-        multiply_panel(p, col, min_of(kTileCols<T>, end - col),
-                       Slab{at, min_of(blocks.size, k - at), block == 0, block == blocks.count - 1}, col + kTileCols<T> < end, buffer);
+        multiply_panel(p, col, min_of(kPointCols<T>, end - col),
+                       Slab{at, min_of(blocks.size, k - at), block == 0, block == blocks.count - 1}, col + kPointCols<T> < end, buffer);
       }
     }
     if (streamed) stream_fence();

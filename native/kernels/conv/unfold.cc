@@ -47,13 +47,13 @@ struct UnfoldProduct {
 template <class T>
 CR_INLINE void multiply_window(const UnfoldProduct<T>& p, const T* x, int64_t pixels) {
   for (int64_t next = 0; next < pixels;) {
-    const int64_t col = min_of(next, pixels - kTileCols<T>);
-    next += kTileCols<T>;
+    const int64_t col = min_of(next, pixels - kPointCols<T>);
+    next += kPointCols<T>;
     for (int64_t s = 0; s < p.rows.slivers; ++s) {
       const int64_t i = p.rows.at(s), height = p.rows.at(s + 1) - i;
       T* c = p.y + i * p.channel + col;
       multiply_points(height,
-                      PointTile<T>{p.k, p.a + i * p.k, x + col, 0, c, p.channel, false, p.streamed, c + kTileCols<T>,
+                      PointTile<T>{p.k, p.a + i * p.k, x + col, 0, c, p.channel, false, p.streamed, c + kPointCols<T>,
                                    p.bias == nullptr ? nullptr : p.bias + i * p.bias_stride, p.bias_stride, nullptr, 0, 0, p.offset});
     }
   }
@@ -69,7 +69,7 @@ CR_INLINE void unfold_all(Context& ctx, const ConvShape& s, const TensorView& x,
                       {s.w.out, s.w.taps, s.w.stride, -s.w.pad, s.w.in}};
   int64_t* offset = scratch<int64_t>(ctx, k);
   unfold_offsets(s, planes, offset);
-  const Rows slivers{0, m, ceil_div(m, kTileRows)};
+  const Rows slivers{0, m, ceil_div(m, kPointRows)};
   const bool nine = takes_nine(s, x);
   const T* rows_of_weight = weight_rows<T>(ctx, weight);
   const T* packed = nine ? nullptr : pack_slivers(ctx, PointwiseWeight<T>{rows_of_weight, m * k, k, 1, nullptr, 0}, s.groups, slivers, k);

@@ -49,7 +49,7 @@ PackedB<T> pack_gates(Context& ctx, const StridedB<T>& b, int64_t n, int64_t gat
         pack_some(b, n, gate * n + group + unit, count, panel + j - first);
         j += count;
       }
-      zero_columns(panel, n, past - first);
+      zero_columns(panel, kTileCols<T>, n, past - first);
     }
   });
   return {data, n};

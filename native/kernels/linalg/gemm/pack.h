@@ -60,13 +60,13 @@ CR_INLINE void pack_rows(const T* from, int64_t stride, int64_t rows, int64_t co
   }
 }
 
-/// A panel's columns begin..: zeros up to the end of their vector. Vectors behind it are not read.
+/// The columns begin.. of a panel whose rows are `ld` apart: zeros up to the end of their vector. Vectors behind it are not read.
 template <class T>
-CR_INLINE void zero_columns(T* panel, int64_t ks, int64_t begin) {
+CR_INLINE void zero_columns(T* panel, int64_t ld, int64_t ks, int64_t begin) {
   const int64_t used = begin % kLanes<T>;
   if (used == 0) return;
   panel += begin - used;
-  for (int64_t k = 0; k < ks; ++k, panel += kTileCols<T>) store(panel, load_partial(panel, used));
+  for (int64_t k = 0; k < ks; ++k, panel += ld) store(panel, load_partial(panel, used));
 }
 
 /// Whether rows so far apart fall into the same cache sets, each pushing out the others.
@@ -134,10 +134,10 @@ struct StridedB {
     return col == 1 && cols % kLanes<T> == 0 && (uses <= kFewPanelUses || (!collide<T>(row) && row % kLanes<T> == 0));
   }
   Ahead ahead(int64_t k, int64_t count, int64_t j, int64_t cols) const { return ahead_of(data + k * row + j * col, count, row, cols, col); }
-  /// The panel in `buffer`, whatever its layout.
+  /// The panel in `buffer`, whatever its layout, its rows `ld` >= cols apart.
+  template <int64_t ld = kTileCols<T>>
   Panel<T> pack(T* buffer, int64_t k, int64_t count, int64_t j, int64_t cols) const {
     const T* from = data + k * row + j * col;
-    constexpr int64_t ld = kTileCols<T>;
     if (col == 1) {
       pack_rows<true>(from, row, count, cols, buffer, ld);
       return {buffer, ld};
@@ -149,7 +149,7 @@ struct StridedB {
         for (int64_t c = 0; c < cols; ++c) buffer[r * ld + c] = from[r * row + c * col];
       }
     }
-    zero_columns(buffer, count, cols);
+    zero_columns(buffer, ld, count, cols);
     return {buffer, ld};
   }
 };

@@ -91,7 +91,7 @@ struct AnyB {
   Panel<float> panel(float* buffer, int64_t k, int64_t count, int64_t j, int64_t cols, int64_t uses) const {
     if (!is_half(from.type)) return StridedB<float>{from.floats(), from.row, from.col}.panel(buffer, k, count, j, cols, uses);
     from.widen(k, count, j, cols, buffer, kTileCols<float>);
-    zero_columns(buffer, count, cols);
+    zero_columns(buffer, kTileCols<float>, count, cols);
     return {buffer, kTileCols<float>};
   }
 };
