@@ -2,12 +2,14 @@
 #include <napi.h>
 
 #include "binding/functions.h"
+#include "engine/command.h"
 
 namespace {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   using namespace chainrule;
   env.SetInstanceData(new Environment(env));
+  exports.Set("commandFormat", kCommandFormat);
   exports.Set("kernels", Napi::Function::New<list_kernels>(env));
   exports.Set("stats", Napi::Function::New<stats>(env));
   exports.Set("setThreads", Napi::Function::New<set_threads>(env));

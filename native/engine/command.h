@@ -20,6 +20,9 @@
 
 namespace chainrule {
 
+/// Counted up with every change of what is said above, here and in src/runtime/stream.ts: halves of different builds refuse each other.
+inline constexpr int kCommandFormat = 1;
+
 inline constexpr double kReleaseBlock = -1;
 inline constexpr double kDropCopies = -2;
 inline constexpr int kHeaderWords = 3;

@@ -29,6 +29,8 @@ export interface NativeStats {
  * and then return false: call again, so that a worker that is being terminated can stop in between.
  */
 export interface Native {
+  /** Of the commands that submit takes (native/engine/command.h). */
+  readonly commandFormat: number;
   kernels(): NativeKernel[];
   stats(): NativeStats;
   setThreads(count: number): void;

@@ -8,6 +8,19 @@ import { rememberSite } from './failures.js';
  * The format is described in native/engine/command.h.
  */
 
+/** As in native/engine/command.h. */
+const format = 1;
+
+/** Throws when the addon takes commands of another format: of a build that is older or newer than this code. */
+export function checkFormat(found: number | undefined): void {
+  if (found === format) return;
+  throw new Error(
+    `chainrule: the native engine was built from other sources (it takes commands of format ${found ?? 0}, this code writes ${format}). ` +
+      'Build it again: `npm rebuild chainrule`, or `npm run build` in a checkout.',
+  );
+}
+checkFormat(native.commandFormat);
+
 const capacity = 1 << 14;
 const words = new Float64Array(capacity);
 /** A batch is handed over when it is this long ... */

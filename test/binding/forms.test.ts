@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { add, ones, reshape, slice, zeros, type Tensor } from '../../src/index.js';
 import { native } from '../../src/binding/load.js';
-import { flush, synchronize } from '../../src/runtime/stream.js';
+import { checkFormat, flush, synchronize } from '../../src/runtime/stream.js';
 
 const submit = native.submit.bind(native);
 /** Words of a command without parameters, and of an operand of one axis in row-major order: form, size. */
@@ -91,5 +91,15 @@ describe('an operand of the same form as the one before', () => {
     }, everySecond);
     if (message !== null) expect(said).toMatch(message);
     else expect([said, z.dataSync()]).toEqual([null, new Float32Array(4096).fill(2)]);
+  });
+});
+
+describe('the format of commands', () => {
+  it('is that of the addon, and any other is refused', () => {
+    expect(() => checkFormat(native.commandFormat)).not.toThrow();
+    expect(() => checkFormat(native.commandFormat + 1)).toThrow(
+      /built from other sources \(it takes commands of format 2, this code writes 1\)/,
+    );
+    expect(() => checkFormat(undefined)).toThrow(/npm run build/); // addons from before there was a number
   });
 });
