@@ -146,16 +146,17 @@ template <int K, int Strips, bool Inner, class T>
 }
 
 /// The same where results are added to what is there, or get a bias.
-template <int K, int Strips, class T>
+template <int K, int Strips, bool Inner, class T>
 [[gnu::noinline]] void convolve_onto(const StripJob<T>& job, const Strip<K, T>* strips) {
   constexpr int half = K / 2;
-  StripWalk<K, Strips, false, T> walk(job, strips);
+  StripWalk<K, Strips, Inner, T> walk(job, strips);
   const Vec<T> bias = job.bias == nullptr ? Vec<T>{} : splat<Vec<T>>(*job.bias);
   for (int64_t r = job.first - half; r < job.past + half; ++r) {
     const int64_t next = r + half;
     CR_UNROLL for (int s = 0; s < Strips; ++s) {
       if (job.add && next < job.past) {
-        walk.sum[s][K - 1] = load_run<T>(strips[s].to + next * job.to_row, walk.inside[s].taps[half]);
+        const T* to = strips[s].to + next * job.to_row;
+        walk.sum[s][K - 1] = Inner ? load(to) : load_run<T>(to, walk.inside[s].taps[half]);
       }
     }
     if (r >= 0 && r < job.height) walk.template add_row<0>(job.from_row);
@@ -180,7 +181,7 @@ struct Waiting {
   void add(const StripJob<T>& job, const Strip<K, T>& strip, bool plain) {
     strips[count++] = strip;
     if (count < 2) return;
-    plain ? convolve_strips<K, 2, Inner>(job, strips) : convolve_onto<K, 2>(job, strips);
+    plain ? convolve_strips<K, 2, Inner>(job, strips) : convolve_onto<K, 2, Inner>(job, strips);
     count = 0;
   }
 };
@@ -214,7 +215,7 @@ CR_INLINE void convolve_channel(const ThinProduct<T>& p, const TapLanes<K, T>* i
         }
       }
       if (inner.count == 1) edge.add(job, inner.strips[0], plain);
-      if (edge.count == 1) plain ? convolve_strips<K, 1, false>(job, edge.strips) : convolve_onto<K, 1>(job, edge.strips);
+      if (edge.count == 1) plain ? convolve_strips<K, 1, false>(job, edge.strips) : convolve_onto<K, 1, false>(job, edge.strips);
     }
   }
 }
