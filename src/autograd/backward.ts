@@ -2,9 +2,9 @@ import { formatShape } from '../core/shape.js';
 import { GradError } from '../errors.js';
 import { ones } from '../create/fill.js';
 import { add } from '../ops/elementwise/add.js';
-import { sourceOf } from '../ops/op.js';
 import { checkLive } from '../runtime/handle.js';
 import { keep, scope } from '../runtime/scope.js';
+import { sourceOf } from '../tensor/graph.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { checkSeed, walk } from './walk.js';
 

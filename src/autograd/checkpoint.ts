@@ -1,10 +1,10 @@
 import { formatSpec, sameShape, type Spec } from '../core/shape.js';
 import { ArgumentError, describe, GradError } from '../errors.js';
 import { alias } from '../ops/movement/alias.js';
-import { save, sourceOf, specOf } from '../ops/op.js';
 import { checkLive } from '../runtime/handle.js';
 import { getRngState, setRngState, type RngState } from '../runtime/random.js';
 import { scope } from '../runtime/scope.js';
+import { save, sourceOf, specOf } from '../tensor/graph.js';
 import { enableGrad, isRecording } from '../tensor/mode.js';
 import { newestNode, Node, ruleOf, type Thunk } from '../tensor/node.js';
 import { Tensor } from '../tensor/tensor.js';

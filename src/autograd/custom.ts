@@ -1,8 +1,8 @@
 import { formatShape, formatSpec, sameShape, type Spec } from '../core/shape.js';
 import { ArgumentError, DTypeError, GradError, ShapeError } from '../errors.js';
-import { record } from '../ops/op.js';
 import { checkLive } from '../runtime/handle.js';
 import { scope } from '../runtime/scope.js';
+import { record } from '../tensor/graph.js';
 import { noGrad } from '../tensor/mode.js';
 import { Tensor } from '../tensor/tensor.js';
 

@@ -1,11 +1,11 @@
 import { GradError, ShapeError } from '../errors.js';
 import { formatShape, sameShape, type Spec } from '../core/shape.js';
 import { add } from '../ops/elementwise/add.js';
-import { sourceOf, unpack } from '../ops/op.js';
 import { sumTo } from '../ops/reduce/sum-to.js';
 import type { Handle } from '../runtime/handle.js';
 import { newestOwned, releaseSince } from '../runtime/scope.js';
 import { drop } from '../runtime/storage.js';
+import { sourceOf, unpack } from '../tensor/graph.js';
 import { setRecording } from '../tensor/mode.js';
 import { Node, type SavedTensor } from '../tensor/node.js';
 import { shareHandle, Tensor } from '../tensor/tensor.js';

@@ -12,7 +12,8 @@ import { checkNumber, checkTensor } from '../elementwise/unary.js';
 import { reshape } from '../movement/reshape.js';
 import { unsqueeze } from '../movement/squeeze.js';
 import { lazy } from '../norm/lazy.js';
-import { applyMulti, defineMultiOp, floating, requireDType, sameDType } from '../op.js';
+import { floating, requireDType, sameDType } from '../dtypes.js';
+import { applyMulti, defineMultiOp } from '../op.js';
 import { compositeGrads, type AttentionAttrs, type AttentionInputs } from './composite.js';
 
 const name = 'scaledDotProductAttention';

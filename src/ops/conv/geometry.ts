@@ -1,6 +1,6 @@
 import { formatShape, type Shape, type Spec } from '../../core/shape.js';
 import { ArgumentError, checkOptions, ShapeError } from '../../errors.js';
-import { floating, sameDType } from '../op.js';
+import { floating, sameDType } from '../dtypes.js';
 
 /** One number for both axes, or [height, width]. */
 export type Pair = number | readonly [number, number];

@@ -3,7 +3,8 @@ import { broadcastShapes, sameShape, type Spec } from '../../core/shape.js';
 import { describe, ArgumentError } from '../../errors.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { scalar } from '../../create/scalar.js';
-import { sameDType, type Op } from '../op.js';
+import { sameDType } from '../dtypes.js';
+import type { Op } from '../op.js';
 import { to } from './cast.js';
 
 /** Broadcast shape and common dtype of a binary op. */

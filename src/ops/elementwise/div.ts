@@ -1,7 +1,8 @@
 import { isFloating } from '../../core/dtype.js';
 import { kernel } from '../../runtime/kernel.js';
 import { Tensor } from '../../tensor/tensor.js';
-import { apply, defineOp, floating } from '../op.js';
+import { floating } from '../dtypes.js';
+import { apply, defineOp } from '../op.js';
 import { binarySpec, pair } from './binary.js';
 import { to } from './cast.js';
 import { mul } from './mul.js';

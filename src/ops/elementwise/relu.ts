@@ -1,6 +1,7 @@
 import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { apply, defineOp, floating } from '../op.js';
+import { floating } from '../dtypes.js';
+import { apply, defineOp } from '../op.js';
 import { defineGradient } from './gradient.js';
 import { applyUnary, checkNumber, defineUnary } from './unary.js';
 

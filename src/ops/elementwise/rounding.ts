@@ -1,7 +1,8 @@
 import { zeros } from '../../create/fill.js';
 import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { defineOp, floating, type Op } from '../op.js';
+import { floating } from '../dtypes.js';
+import { defineOp, type Op } from '../op.js';
 import { applyUnary } from './unary.js';
 
 /** A step function: constant between its jumps, so its gradient is 0. */

@@ -1,7 +1,8 @@
 import { ArgumentError, checkOptions } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { apply, defineOp, floating } from '../op.js';
+import { floating } from '../dtypes.js';
+import { apply, defineOp } from '../op.js';
 import { gt } from './comparison.js';
 import { defineGradient } from './gradient.js';
 import { mul } from './mul.js';

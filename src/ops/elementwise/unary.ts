@@ -2,7 +2,8 @@ import { formatSpec, type Spec } from '../../core/shape.js';
 import { ArgumentError, DTypeError } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
 import { Tensor } from '../../tensor/tensor.js';
-import { apply, defineOp, floating, type Op } from '../op.js';
+import { floating } from '../dtypes.js';
+import { apply, defineOp, type Op } from '../op.js';
 import { describe } from './binary.js';
 
 export interface UnarySpec<Saved extends 'x' | 'out'> {

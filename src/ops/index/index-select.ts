@@ -2,7 +2,8 @@ import { formatShape, normalizeAxis, type Shape, type Spec } from '../../core/sh
 import { ShapeError } from '../../errors.js';
 import { scalar } from '../../create/scalar.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { apply, defineOp, sameDType } from '../op.js';
+import { sameDType } from '../dtypes.js';
+import { apply, defineOp } from '../op.js';
 import { gatherKernel, noSkip, requireIndexList, scatterAddKernel, spreadIndex, spreadScalar } from './positions.js';
 import { checkLive } from '../../runtime/handle.js';
 

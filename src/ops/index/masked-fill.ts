@@ -2,7 +2,8 @@ import { formatShape, type Shape } from '../../core/shape.js';
 import { ShapeError } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { apply, defineOp, requireDType } from '../op.js';
+import { requireDType } from '../dtypes.js';
+import { apply, defineOp } from '../op.js';
 
 const forward = kernel('masked_fill', [2, 1], ['value']);
 

@@ -9,7 +9,8 @@ import { describe } from '../elementwise/binary.js';
 import { to } from '../elementwise/cast.js';
 import { transpose } from '../movement/permute.js';
 import { reshape } from '../movement/reshape.js';
-import { apply, defineOp, floating, sameDType } from '../op.js';
+import { floating, sameDType } from '../dtypes.js';
+import { apply, defineOp } from '../op.js';
 import { sumTo } from '../reduce/sum-to.js';
 import { matmul, product, rows } from './matmul.js';
 

@@ -8,7 +8,8 @@ import { to } from '../elementwise/cast.js';
 import { checkTensor } from '../elementwise/unary.js';
 import { transpose } from '../movement/permute.js';
 import { reshape } from '../movement/reshape.js';
-import { apply, defineOp, requireDType, sameDType } from '../op.js';
+import { requireDType, sameDType } from '../dtypes.js';
+import { apply, defineOp } from '../op.js';
 import { sumTo } from '../reduce/sum-to.js';
 
 const forward = kernel('matmul', [2, 1]);

@@ -6,7 +6,7 @@ import { isIndexInto } from '../../runtime/known-range.js';
 import { viewHandle, type Tensor } from '../../tensor/tensor.js';
 import { checkTensor } from '../elementwise/unary.js';
 import { reshape } from '../movement/reshape.js';
-import { floating } from '../op.js';
+import { floating } from '../dtypes.js';
 
 /** The axis of scores [N, C, d...] or [C] that classes lie along. */
 export function classAxis(scores: Spec): number {

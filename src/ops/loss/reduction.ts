@@ -2,7 +2,7 @@ import { formatShape, sameShape } from '../../core/shape.js';
 import { ArgumentError, ShapeError } from '../../errors.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { checkTensor } from '../elementwise/unary.js';
-import { floating } from '../op.js';
+import { floating } from '../dtypes.js';
 import { mean } from '../reduce/mean.js';
 import { sum } from '../reduce/sum.js';
 

@@ -6,7 +6,8 @@ import { mul } from '../elementwise/mul.js';
 import { neg } from '../elementwise/sign.js';
 import { sub } from '../elementwise/sub.js';
 import { checkTensor } from '../elementwise/unary.js';
-import { apply, defineOp, floating } from '../op.js';
+import { floating } from '../dtypes.js';
+import { apply, defineOp } from '../op.js';
 import { sum } from '../reduce/sum.js';
 import type { AxisAttrs } from './softmax.js';
 

@@ -4,7 +4,8 @@ import type { Tensor } from '../../tensor/tensor.js';
 import { mul } from '../elementwise/mul.js';
 import { sub } from '../elementwise/sub.js';
 import { checkTensor } from '../elementwise/unary.js';
-import { apply, defineOp, floating, type Op } from '../op.js';
+import { floating } from '../dtypes.js';
+import { apply, defineOp, type Op } from '../op.js';
 import { sum } from '../reduce/sum.js';
 
 const forward = kernel('softmax', [1, 1], ['axis']);

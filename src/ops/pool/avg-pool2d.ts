@@ -2,7 +2,8 @@ import { checkOptions } from '../../errors.js';
 import type { Shape } from '../../core/shape.js';
 import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { apply, defineOp, floating } from '../op.js';
+import { floating } from '../dtypes.js';
+import { apply, defineOp } from '../op.js';
 import { adaptiveWindow, pooledShape, poolWindow, type Pair, type PoolOptions, type PoolWindow } from './window.js';
 import { checkLive } from '../../runtime/handle.js';
 

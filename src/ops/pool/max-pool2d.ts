@@ -4,7 +4,8 @@ import type { Shape } from '../../core/shape.js';
 import { kernel } from '../../runtime/kernel.js';
 import { isRecording } from '../../tensor/mode.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { apply, applyMulti, defineMultiOp, defineOp, floating } from '../op.js';
+import { floating } from '../dtypes.js';
+import { apply, applyMulti, defineMultiOp, defineOp } from '../op.js';
 import { adaptiveWindow, pooledShape, poolWindow, type Pair, type PoolOptions, type PoolWindow } from './window.js';
 import { checkLive } from '../../runtime/handle.js';
 

@@ -1,7 +1,8 @@
 import { kernel } from '../../runtime/kernel.js';
 import { nextStream, type RngState } from '../../runtime/random.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { apply, defineOp, floating } from '../op.js';
+import { floating } from '../dtypes.js';
+import { apply, defineOp } from '../op.js';
 
 const forward = kernel('bernoulli', [1, 1], ['seed', 'stream'], { fallible: 'bernoulli' });
 

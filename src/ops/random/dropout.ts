@@ -2,7 +2,8 @@ import { checkOptions, ArgumentError, show } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
 import { nextStream } from '../../runtime/random.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { apply, defineOp, floating } from '../op.js';
+import { floating } from '../dtypes.js';
+import { apply, defineOp } from '../op.js';
 import { checkLive } from '../../runtime/handle.js';
 
 const forward = kernel('dropout', [1, 1], ['seed', 'stream', 'p']);

@@ -3,7 +3,7 @@ import { formatShape } from '../../core/shape.js';
 import { GradError, ShapeError } from '../../errors.js';
 import { checkLive } from '../../runtime/handle.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { floating } from '../op.js';
+import { floating } from '../dtypes.js';
 
 /**
  * Overwrites x with numbers uniform in [low, high) and returns it. Not recorded: meant for initial values. x [...] float.

@@ -9,7 +9,7 @@ import { expand } from '../movement/expand.js';
 import { transpose } from '../movement/permute.js';
 import { matmul, rows } from '../linalg/matmul.js';
 import { parameter } from '../norm/affine.js';
-import { floating, sameDType } from '../op.js';
+import { floating, sameDType } from '../dtypes.js';
 
 /** Weights of one layer in one direction, as PyTorch keeps them; gates one after the other along the first axis. */
 export interface RecurrentWeights {
