@@ -27,20 +27,35 @@ inline constexpr int64_t kGemvFinish = 1 << 14;  // elements of y
 inline constexpr int64_t kGemvFar = 20 << 20;    // bytes of w that do not come from a cache
 inline constexpr int64_t kPageBytes = 4096;
 inline constexpr int kGemvStreams = 8;  // rows of columns that are read side by side
+/// With AVX2, fewer where rows are whole pages apart: eight would fill all ways of their sets of L1 and push out the sums.
+inline constexpr int kGemvCrowd = kLanes<float> == 8 ? 6 : kGemvStreams;
+inline constexpr int64_t kGemvNear = 1 << 20;  // bytes of w that L2 holds
+/// With AVX2, rows that come from beyond L2 are asked for so many bytes ahead: what the prefetcher has brought to L2 goes on to L1.
+inline constexpr int64_t kGemvAhead = kLanes<float> == 8 ? 256 : 0;
 /// Rows that are read side by side: few, for the prefetcher follows few streams, and as many as registers allow.
 template <class T>
 inline constexpr int kGemvRows = Lanes<T>::kParts <= 2   ? 4
                                  : Lanes<T>::kParts == 4 ? 2
                                                          : 1;
 
+/// Asks for what follows the next lines of Rows rows.
+template <int Rows, class W>
+CR_INLINE void ask_rows(const W* w, int64_t row) {
+  constexpr int64_t line = 64 / static_cast<int64_t>(sizeof(W)), ahead = kGemvAhead / static_cast<int64_t>(sizeof(W));
+  CR_UNROLL for (int r = 0; r < Rows; ++r) {
+    CR_UNROLL for (int64_t i = 0; i < kVirtualLanes; i += line) __builtin_prefetch(w + r * row + ahead + i);
+  }
+}
+
 /// lanes[r][i % 16] = sum of w[r * row + i] x[i], i < n, for Rows rows.
-template <int Rows, class W, class T>
+template <int Rows, bool Asks, class W, class T>
 CR_INLINE void dot_lanes(const W* w, int64_t row, const T* x, int64_t n, T (*lanes)[kVirtualLanes]) {
   constexpr int parts = Lanes<T>::kParts, size = kLanes<T>;
   Vec<T> sum[Rows][parts];
   CR_UNROLL for (int r = 0; r < Rows; ++r) { CR_UNROLL for (int p = 0; p < parts; ++p) sum[r][p] = Vec<T>{}; }
   int64_t i = 0;
   for (; i + kVirtualLanes <= n; i += kVirtualLanes) {
+    if constexpr (Asks) ask_rows<Rows>(w + i, row);
     CR_UNROLL for (int p = 0; p < parts; ++p) {
       const Vec<T> factor = load(x + i + p * size);
       CR_UNROLL for (int r = 0; r < Rows; ++r) sum[r][p] = fma(load_wide(w + r * row + i + p * size), factor, sum[r][p]);
@@ -73,12 +88,13 @@ CR_INLINE Vec<T> fold_rows(const T (*lanes)[kVirtualLanes]) {
 
 /// lanes of Rows rows that are `apart` from each other, n elements from w. Rows whose elements do not neighbour are copied.
 template <int Rows, class W, class T>
-CR_INLINE void dot_rows(const W* w, int64_t apart, int64_t col, const T* x, int64_t n, T (*lanes)[kVirtualLanes]) {
-  if (col == 1) return dot_lanes<Rows>(w, apart, x, n, lanes);
+CR_INLINE void dot_rows(const W* w, int64_t apart, int64_t col, const T* x, int64_t n, bool far, T (*lanes)[kVirtualLanes]) {
+  if (col == 1 && far && kGemvAhead > 0) return dot_lanes<Rows, true>(w, apart, x, n, lanes);
+  if (col == 1) return dot_lanes<Rows, false>(w, apart, x, n, lanes);
   W copy[kBlockElements];
   for (int r = 0; r < Rows; ++r) {
     for (int64_t i = 0; i < n; ++i) copy[i] = w[r * apart + i * col];
-    dot_lanes<1>(copy, 0, x, n, lanes + r);
+    dot_lanes<1, false>(copy, 0, x, n, lanes + r);
   }
 }
 
@@ -91,11 +107,12 @@ CR_INLINE void finish_gemv(const Gemv<W>& g, int64_t j, T total) {
 template <int Rows, class W, class T>
 CR_INLINE void dot_group(const Gemv<W>& g, const T* x, int64_t j, int64_t apart, int64_t steps, T (*lanes)[kVirtualLanes]) {
   alignas(64) T total[kLanes<T>];
+  const bool far = g.n * g.k * static_cast<int64_t>(sizeof(W)) > kGemvNear;
   Vec<T> sum = {};
   for (int64_t at = 0; at < g.k; at += kBlockElements) {
     const int64_t count = min_of(kBlockElements, g.k - at);
     for (int64_t t = 0; t < steps; ++t) {
-      dot_rows<Rows>(g.w + (j + t) * g.row + at * g.col, apart * g.row, g.col, x + at, count, lanes + t * Rows);
+      dot_rows<Rows>(g.w + (j + t) * g.row + at * g.col, apart * g.row, g.col, x + at, count, far, lanes + t * Rows);
     }
     sum = at == 0 ? fold_rows(lanes) : sum + fold_rows(lanes);
   }
@@ -135,21 +152,24 @@ CR_INLINE void add_rows(const W* w, int64_t step, const T* x, int64_t n, T* sum)
   store(sum + j, v);
 }
 
-/// How a product down columns is cut: blocks of k, and strips of columns. Strips of two pages keep their sums in L1, and prefetchers begin
-/// anew at each page anyhow; a matrix that comes from memory is read in whole rows. Narrower strips where threads would go without.
+/// How a product down columns is cut: blocks of k, and strips of columns. Strips of two pages (one where rows crowd) keep their sums in L1,
+/// and prefetchers begin anew at each page anyhow; a matrix that comes from memory is read in whole rows. Narrower strips where threads
+/// would go without.
 struct ColumnCut {
   KBlocks blocks;
   int64_t width, strips;
+  bool crowded;  // rows compete for the same sets of L1
 };
 template <class W>
-CR_INLINE ColumnCut column_cut(int64_t n, int64_t k, int64_t workers) {
+CR_INLINE ColumnCut column_cut(int64_t n, int64_t k, int64_t row, int64_t workers) {
   constexpr int64_t size = sizeof(W), smallest = 64;
-  const int64_t widest = n * k * size > kGemvFar ? n : 2 * kPageBytes / size;
+  const bool far = n * k * size > kGemvFar, crowded = !far && kGemvCrowd < kGemvStreams && row * size % kPageBytes == 0;
+  const int64_t widest = far ? n : (crowded ? 1 : 2) * kPageBytes / size;
   const KBlocks blocks = k_blocks(k);
   const int64_t units = ceil_div(n, max_of(1, widest)) * blocks.count, wanted = ceil_div(units, workers) * workers;
   const bool enough = units == wanted || units >= 4 * workers;
   const int64_t width = enough ? max_of(1, widest) : ceil_div(ceil_div(n * blocks.count, wanted), smallest) * smallest;
-  return {blocks, width, ceil_div(n, width)};
+  return {blocks, width, ceil_div(n, width), crowded};
 }
 
 /// Sums over each block of k. Long ones begin half a page behind the matrix, counted within pages: loads from addresses that differ from
@@ -183,7 +203,7 @@ CR_INLINE void finish_columns(const Gemv<W>& g, const ColumnSums<T>& sums, int64
 /// y column by column, where columns neighbour: few rows at a time are added to the sums of a strip.
 template <class W, class T>
 void gemv_down_columns(Context& ctx, const Gemv<W>& g, const T* x) {
-  const ColumnCut cut = column_cut<W>(g.n, g.k, worker_count(ctx));
+  const ColumnCut cut = column_cut<W>(g.n, g.k, g.col, worker_count(ctx));
   const ColumnSums<T> sums(ctx, g.w, g.n, cut.blocks.count);
   const int64_t grain = ceil_div(kGemvUnit, cut.width * max_of(1, cut.blocks.size));
   parallel_range(ctx, cut.blocks.count * cut.strips, grain, [&](int64_t begin, int64_t end) {
@@ -193,6 +213,7 @@ void gemv_down_columns(Context& ctx, const Gemv<W>& g, const T* x) {
       T* sum = sums.data + block * sums.size + j;
       for (int64_t i = 0; i < n; i += kLanes<T>) store(sum + i, Vec<T>{});
       int64_t i = block * cut.blocks.size;
+      for (; cut.crowded && i + kGemvCrowd <= last; i += kGemvCrowd) add_rows<kGemvCrowd>(g.w + i * g.col + j, g.col, x + i, n, sum);
       for (; i + kGemvStreams <= last; i += kGemvStreams) add_rows<kGemvStreams>(g.w + i * g.col + j, g.col, x + i, n, sum);
       for (; i + 2 <= last; i += 2) add_rows<2>(g.w + i * g.col + j, g.col, x + i, n, sum);
       if (i < last) add_rows<1>(g.w + i * g.col + j, g.col, x + i, n, sum);
