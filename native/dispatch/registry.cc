@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "dispatch/cpu.h"
 
@@ -20,10 +21,10 @@ namespace chainrule {
 
 namespace {
 
-uint32_t bit_of(DType dtype) { return uint32_t{1} << static_cast<int>(dtype); }
+uint16_t bit_of(DType dtype) { return static_cast<uint16_t>(1u << static_cast<int>(dtype)); }
 
 /// The dtypes that a letter stands for in a kernel's signature, a bit for each.
-uint32_t dtypes_of(char letter, DType own) {
+uint16_t dtypes_of(char letter, DType own) {
   switch (letter) {
     case 'T':
       return bit_of(own);
@@ -42,19 +43,22 @@ uint32_t dtypes_of(char letter, DType own) {
     case 'b':
       return bit_of(DType::boolean);
     case 'I':
-      return bit_of(DType::i32) | bit_of(DType::i64);
+      return static_cast<uint16_t>(bit_of(DType::i32) | bit_of(DType::i64));
     case '*':
-      return ~uint32_t{0};
+      return static_cast<uint16_t>(~0u);
     default:
       return 0;
   }
 }
 
 Side make_side(const std::string& letters, DType own) {
-  Side side{letters, {}, letters.ends_with('~')};
+  Side side{letters};
   for (const char letter : letters) {
-    if (letter != '~') side.dtypes.push_back(dtypes_of(letter, own));
+    if (letter != '~') side.dtypes.at(static_cast<size_t>(++side.last)) = dtypes_of(letter, own);
   }
+  const bool any_number = letters.ends_with('~');
+  side.least = any_number ? side.last : side.last + 1;
+  side.most = any_number ? std::numeric_limits<int64_t>::max() : side.least;
   return side;
 }
 

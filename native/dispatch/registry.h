@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <string>
 #include <vector>
 
@@ -8,17 +9,16 @@ namespace chainrule {
 
 /// The operands on one side of a signature.
 struct Side {
-  std::string letters;           // see Registration
-  std::vector<uint32_t> dtypes;  // for each letter a bit for each dtype that it stands for
-  bool any_number = false;       // '~': the last letter any number of times
+  static constexpr size_t kMostLetters = 12;
 
-  [[nodiscard]] bool fits(int64_t count) const {
-    const auto size = static_cast<int64_t>(dtypes.size());
-    return any_number ? count >= size - 1 : count == size;
-  }
+  std::string letters;                             // see Registration
+  int64_t least = 0, most = 0;                     // operands
+  int64_t last = -1;                               // letter; with a '~' it stands for all operands from there on
+  std::array<uint16_t, kMostLetters> dtypes = {};  // for each letter a bit for each dtype that it stands for
+
+  [[nodiscard]] bool fits(int64_t count) const { return count >= least && count <= most; }
   /// Whether operand i may be of that dtype; the number of operands fits.
   [[nodiscard]] bool takes(int64_t i, DType dtype) const {
-    const auto last = static_cast<int64_t>(dtypes.size()) - 1;
     return (dtypes[static_cast<size_t>(i < last ? i : last)] >> static_cast<int>(dtype) & 1) != 0;
   }
 };

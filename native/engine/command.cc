@@ -1,7 +1,5 @@
 #include "engine/command.h"
 
-#include <bit>
-
 #include "core/error.h"
 
 namespace chainrule {
@@ -31,7 +29,9 @@ int64_t element_count(const TensorView& view) {
 
 /// How many elements the block has room for. Sizes are powers of two; a division takes longer than the rest of an operand's proof.
 int64_t elements_in(const Block& block, DType dtype) {
-  return static_cast<int64_t>(block.bytes >> std::countr_zero(static_cast<unsigned>(kDTypeSize[static_cast<int>(dtype)])));
+  static_assert(kDTypeCount == 9);
+  static constexpr uint8_t kShift[kDTypeCount] = {2, 3, 2, 3, 0, 0, 0, 1, 1};
+  return static_cast<int64_t>(block.bytes >> kShift[static_cast<int>(dtype)]);
 }
 
 /// The places of a view's elements, as distances from its first.
@@ -52,13 +52,14 @@ Extent extent_of(const TensorView& view) {
   return extent;
 }
 
+[[noreturn]] [[gnu::cold]] [[gnu::noinline]] void refuse_place(const Extent& extent, int64_t offset, int64_t elements) {
+  fail("malformed command: elements %g..%g of a block of %lld", static_cast<double>(offset) + static_cast<double>(extent.low),
+       static_cast<double>(offset) + static_cast<double>(extent.high), static_cast<long long>(elements));
+}
+
 /// Proves that every element lies inside the block, the first at `offset` >= 0, and for a result that each can have a place of its own.
-void check_bounds(const Extent& extent, int64_t offset, const Block& block, DType dtype, bool output) {
-  const int64_t elements = elements_in(block, dtype);
-  if (extent.low < -offset || extent.high >= elements - offset) {
-    fail("malformed command: elements %g..%g of a block of %lld", static_cast<double>(offset) + static_cast<double>(extent.low),
-         static_cast<double>(offset) + static_cast<double>(extent.high), static_cast<long long>(elements));
-  }
+inline void check_bounds(const Extent& extent, int64_t offset, int64_t elements, bool output) {
+  if (extent.low < -offset || extent.high >= elements - offset) refuse_place(extent, offset, elements);
   if (output && extent.count > elements) fail("malformed command: a result overlaps itself");
 }
 
@@ -88,7 +89,7 @@ struct Form {
   [[nodiscard]] int64_t words() const { return is(kRowMajor) ? rank() : 2 * rank(); }
 };
 
-Form form_of(double word) {
+inline Form form_of(double word) {
   const Form form{static_cast<uint64_t>(integer(word, 0, kMaxExact, "form"))};
   if (form.dtype() >= kDTypeCount) fail("malformed command: dtype is %d", form.dtype());
   if (form.rank() > kMaxRank) fail("malformed command: rank is %d", form.rank());
@@ -98,13 +99,13 @@ Form form_of(double word) {
 /// An operand that was decoded. The next one has the same shape and strides as a rule: comparing their words is faster than to decode them.
 struct Decoded {
   const double* sizes = nullptr;
-  uint64_t layout = 0;
+  uint64_t layout = ~uint64_t{0};  // of no operand
   const TensorView* view = nullptr;
   Extent extent{};
 };
 
 /// Reads shape and strides, the words from `sizes` on.
-void decode_layout(const double* sizes, Form form, TensorView& view, Decoded& last) {
+[[gnu::noinline]] void decode_layout(const double* sizes, Form form, TensorView& view, Decoded& last) {
   const bool row_major = form.is(kRowMajor);
   view.rank = form.rank();
   for (int d = 0; d < view.rank; ++d) {
@@ -125,8 +126,8 @@ void decode_layout(const double* sizes, Form form, TensorView& view, Decoded& la
 
 /// Gives `view` shape and strides of the operand before it, if the words say the same. Number by number: as wide as `view` could be copied,
 /// they would be read before they are written.
-bool repeat_layout(const double* sizes, Form form, TensorView& view, const Decoded& last) {
-  if (last.sizes == nullptr || form.layout() != last.layout) return false;
+inline bool repeat_layout(const double* sizes, Form form, TensorView& view, const Decoded& last) {
+  if (form.layout() != last.layout) return false;
   const int rank = form.rank();
   for (int d = 0; d < rank; ++d) {
     if (sizes[d] != last.sizes[d]) return false;
@@ -140,24 +141,35 @@ bool repeat_layout(const double* sizes, Form form, TensorView& view, const Decod
   return true;
 }
 
-/// Reads one operand, `last` being the one before it, and returns the words it took.
-int64_t decode_operand(const double* words, int64_t available, const BlockTable& blocks, TensorView& view, Block*& block, bool* fresh,
-                       Decoded& last) {
-  if (available < 1) fail("malformed command: it ends inside an operand");
+/// Reads one operand, `last` being the one before it, and returns where it ends. Here for every operand of every command: half of what a
+/// small op costs the executor are these instructions, so what fails is elsewhere and nothing is looked at twice.
+template <bool output>
+[[gnu::always_inline]] inline const double* decode_operand(const double* words, const double* end, const BlockTable& blocks,
+                                                           TensorView& view, Block*& found, bool* fresh, Decoded& last) {
+  if (words >= end) fail("malformed command: it ends inside an operand");
   const Form form = form_of(words[0]);
-  block = blocks.find(form.block());
+  Block* const block = blocks.find(form.block());
   if (block == nullptr) fail("malformed command: no block %lld", static_cast<long long>(form.block()));
-  const int64_t before = form.is(kAtStart) ? 1 : 2;  // words in front of the sizes
-  if (available < before + form.words()) fail("malformed command: it ends inside an operand");
+  found = block;
+  if (output) *fresh = form.is(kFresh);
+  const double* const sizes = words + (form.is(kAtStart) ? 1 : 2);
+  const double* const next = sizes + form.words();
+  if (next > end) fail("malformed command: it ends inside an operand");
   const int64_t offset = form.is(kAtStart) ? 0 : integer(words[1], 0, kMaxExact, "offset");
-  if (fresh != nullptr) *fresh = form.is(kFresh);
-  const double* sizes = words + before;
   if (!repeat_layout(sizes, form, view, last)) decode_layout(sizes, form, view, last);
-  view.dtype = static_cast<DType>(form.dtype());
-  const bool any = last.extent.count > 0;
-  if (any) check_bounds(last.extent, offset, *block, view.dtype, fresh != nullptr);
-  view.data = block->bytes_at(any ? offset * kDTypeSize[static_cast<int>(view.dtype)] : 0);
-  return before + form.words();
+  const auto dtype = static_cast<DType>(form.dtype());
+  view.dtype = dtype;
+  view.data = block->bytes_at(0);
+  if (last.extent.count > 0) {
+    check_bounds(last.extent, offset, elements_in(*block, dtype), output);
+    view.data = block->bytes_at(offset * kDTypeSize[static_cast<int>(dtype)]);
+  }
+  return next;
+}
+
+[[noreturn]] [[gnu::cold]] [[gnu::noinline]] void refuse_dtype(const Kernel& kernel, DType dtype, int64_t operand) {
+  fail("malformed command: %s does not take %s for operand %lld", kernel.name, kDTypeName[static_cast<int>(dtype)],
+       static_cast<long long>(operand));
 }
 
 }  // namespace
@@ -183,19 +195,26 @@ void decode(const double* words, int64_t available, const BlockTable& blocks, Co
     fail("malformed command: %s takes %s -> %s and %d parameters", kernel.name, kernel.inputs.letters.c_str(),
          kernel.outputs.letters.c_str(), kernel.param_count);
   }
-  int64_t at = kHeaderWords + params;
+  const double* at = words + kHeaderWords + params;
+  const double* const end = words + available;
   Decoded last;
-  for (int64_t i = 0; i < ins + outs; ++i) {
-    const bool output = i >= ins;
-    const int64_t k = output ? i - ins : i;
-    TensorView& view = output ? command.out[k] : command.in[k];
-    Block*& block = output ? command.out_block[k] : command.in_block[k];
-    at += decode_operand(words + at, available - at, blocks, view, block, output ? &command.out_fresh[k] : nullptr, last);
-    if (!(output ? kernel.outputs : kernel.inputs).takes(k, view.dtype)) {
-      fail("malformed command: %s does not take %s for operand %lld", kernel.name, kDTypeName[static_cast<int>(view.dtype)],
-           static_cast<long long>(i));
-    }
+  uint32_t poison = 0;
+  for (int64_t k = 0; k < ins; ++k) {
+    TensorView& view = command.in[k];
+    at = decode_operand<false>(at, end, blocks, view, command.in_block[k], nullptr, last);
+    if (!kernel.inputs.takes(k, view.dtype)) refuse_dtype(kernel, view.dtype, k);
+    poison |= command.in_block[k]->poison;
   }
+  bool any = outs == 0;
+  for (int64_t k = 0; k < outs; ++k) {
+    TensorView& view = command.out[k];
+    at = decode_operand<true>(at, end, blocks, view, command.out_block[k], &command.out_fresh[k], last);
+    if (!kernel.outputs.takes(k, view.dtype)) refuse_dtype(kernel, view.dtype, ins + k);
+    poison |= command.out_block[k]->poison;
+    any = any || last.extent.count > 0;
+  }
+  command.poisoned = poison != 0;
+  command.any = any;
   command.args = {
       command.in, command.out, words + kHeaderWords, static_cast<int32_t>(ins), static_cast<int32_t>(outs), static_cast<int32_t>(params)};
 }

@@ -45,6 +45,8 @@ struct Command {
   Block* in_block[kMaxOperands];
   Block* out_block[kMaxOperands];
   bool out_fresh[kMaxOperands];
+  bool poisoned = false;  // some operand's block depends on an error; that of a fresh result counts, too
+  bool any = false;       // some result has elements
   Args args{};
 };
 

@@ -1,6 +1,5 @@
 #include "engine/run_item.h"
 
-#include <algorithm>
 #include <cstring>
 #include <exception>
 #include <new>
@@ -25,6 +24,13 @@ uint32_t inherited_poison(const Command& command) {
   return 0;
 }
 
+/// New memory holds nothing that depends on an error, whatever its block held before.
+void renew(const Command& command) {
+  for (int i = 0; i < command.args.outs; ++i) {
+    if (command.out_fresh[i]) command.out_block[i]->poison = 0;
+  }
+}
+
 /// After a command that did not run. A tensor that would have been updated in place keeps its last good value: one bad batch must not
 /// cost the user the weights.
 void give_up(Session& session, const Command& command, uint32_t error) {
@@ -40,23 +46,15 @@ class Writing {
   Writing(const Writing&) = delete;
   Writing& operator=(const Writing&) = delete;
   ~Writing() {
-    for (int i = 0; i < command_.args.outs; ++i) copies_.written(*command_.out_block[i], command_.out_fresh[i]);
+    for (int i = 0; i < command_.args.outs; ++i) {
+      if (Block& block = *command_.out_block[i]; block.copies != nullptr) copies_.written(block, command_.out_fresh[i]);
+    }
   }
 
  private:
   const Command& command_;
   Copies& copies_;
 };
-
-/// Whether there is nothing to compute. Kernels need not think of it, nor of the divisions by zero that go with it.
-bool is_void(const Args& args) {
-  if (args.outs == 0) return false;
-  for (int i = 0; i < args.outs; ++i) {
-    const TensorView& out = args.out[i];
-    if (std::find(out.shape, out.shape + out.rank, 0) == out.shape + out.rank) return false;
-  }
-  return true;
-}
 
 bool inside(const Block* block, const Item& item) {
   return block != nullptr && item.byte_offset >= 0 && static_cast<size_t>(item.byte_offset) <= block->bytes &&
@@ -97,20 +95,20 @@ void ItemRunner::run_command(Session& session, const double* words, int64_t avai
     give_up(session, command_, session.add_error({command_.seq, name, message}));
   };
   command_.kernel = nullptr;
-  command_.args = {};
+  command_.args.outs = 0;
   try {
     if (words[0] == kReleaseBlock) return release_block(words, available, session.blocks);
     Copies& copies = session.blocks.copies;
     if (words[0] == kDropCopies || (copies.any() && Budget::instance().scarce())) copies.clear();
     if (words[0] == kDropCopies) return;
     decode(words, available, session.blocks, command_);
-    for (int i = 0; i < command_.args.outs; ++i) {
-      if (command_.out_fresh[i]) command_.out_block[i]->poison = 0;
+    if (command_.poisoned) {
+      renew(command_);
+      if (const uint32_t poison = inherited_poison(command_); poison != 0) return give_up(session, command_, poison);
     }
-    if (const uint32_t poison = inherited_poison(command_); poison != 0) return give_up(session, command_, poison);
-    if (is_void(command_.args)) return;
+    if (!command_.any) return;  // kernels need not think of it, nor of the divisions by zero that go with it
     const Writing writing{command_, copies};
-    Context context{pool, {copies, command_.in_block, command_.out_block, command_.args.ins, command_.args.outs}};
+    Context context{pool, {copies, command_.in_block, command_.out_block, command_.args}};
     command_.kernel->run(context, command_.args);
   } catch (const std::bad_alloc&) {
     failed("out of memory");

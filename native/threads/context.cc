@@ -18,9 +18,9 @@ void* worker_scratch_bytes(Context& ctx, int worker, size_t bytes) {
 
 const void* kept_copy(Context& ctx, int32_t input, const CopyKey& key, size_t bytes, uint32_t after, CopyFn fill, void* data) {
   const Operands& all = ctx.operands;
-  if (input < 0 || input >= all.ins) return nullptr;
+  if (input < 0 || input >= all.args.ins) return nullptr;
   Block* block = all.in[input];
-  for (int32_t i = 0; i < all.outs; ++i) {
+  for (int32_t i = 0; i < all.args.outs; ++i) {
     if (all.out[i] == block) return nullptr;  // it may change while the kernel runs
   }
   return all.copies.use(*block, key, bytes, after, fill, data);

@@ -1,4 +1,5 @@
 #pragma once
+#include "core/view.h"
 #include "memory/blocks.h"
 #include "threads/pool.h"
 
@@ -9,7 +10,7 @@ struct Operands {
   Copies& copies;
   Block* const* in;
   Block* const* out;
-  int32_t ins, outs;
+  const Args& args;  // how many they are: copied as one number of 64 bits, both counts would be read before their stores are done
 };
 
 /// Made by the executor for each kernel call; its end gives all scratch memory back.

@@ -246,30 +246,25 @@ bool is_streamable(const Map<N>& map, int64_t elements) {
 }
 
 /// How many elements there are, if all operands have the result's shape and lie in row-major order; else -1.
-template <int N>
-int64_t elements_of_one_row(const TensorView* const (&views)[N]) {
-  const TensorView& full = *views[0];
-  int64_t elements = -1;
-  for (int n = 0; n < N; ++n) {
-    if (views[n]->rank != full.rank) return -1;
-    elements = 1;
-    for (int32_t d = full.rank - 1; d >= 0; --d) {
-      if (views[n]->shape[d] != full.shape[d] || views[n]->strides[d] != elements) return -1;
-      elements *= full.shape[d];
+int64_t elements_of_one_row(const Args& args) {
+  const TensorView& full = *args.out;
+  for (int32_t n = 0; n < args.ins; ++n) {
+    if (args.in[n].rank != full.rank) return -1;
+  }
+  int64_t elements = 1;
+  for (int32_t d = full.rank - 1; d >= 0; --d) {
+    const int64_t size = full.shape[d];
+    if (full.strides[d] != elements) return -1;
+    for (int32_t n = 0; n < args.ins; ++n) {
+      if (args.in[n].shape[d] != size || args.in[n].strides[d] != elements) return -1;
     }
+    elements *= size;
   }
   return elements;
 }
 
 template <int N>
-void map_operands(Context& ctx, const Args& args, const TensorView* const (&views)[N], RowFn row, Repeated repeated) {
-  // What is small and plain, most of what small networks compute, is over before the general way would have begun.
-  const int64_t plain = elements_of_one_row(views);
-  if (plain >= 0 && plain <= kGrainElements) {
-    const void* inputs[N];
-    for (int n = 1; n < N; ++n) inputs[n - 1] = views[n]->data;
-    return row(views[0]->data, inputs, plain, args.params, {});
-  }
+[[gnu::noinline]] void map_operands(Context& ctx, const Args& args, const TensorView* const (&views)[N], RowFn row, Repeated repeated) {
   const auto loop = make_loop<N>(views);
   Map<N> map;
   map.last = loop.rank - 1;
@@ -311,6 +306,13 @@ void map_operands(Context& ctx, const Args& args, const TensorView* const (&view
 
 void map_rows(Context& ctx, const Args& args, RowFn row, Repeated repeated) {
   CR_CHECK(args.outs == 1 && args.ins >= 1 && args.ins <= 3);
+  // What is small and plain, most of what small networks compute, is over before the general way would have begun.
+  const int64_t plain = elements_of_one_row(args);
+  if (plain >= 0 && plain <= kGrainElements) {
+    const void* inputs[3];
+    for (int32_t n = 0; n < args.ins; ++n) inputs[n] = args.in[n].data;
+    return row(args.out->data, inputs, plain, args.params, {});
+  }
   if (args.ins == 1) return map_operands<2>(ctx, args, {&args.out[0], &args.in[0]}, row, repeated);
   if (args.ins == 2) return map_operands<3>(ctx, args, {&args.out[0], &args.in[0], &args.in[1]}, row, repeated);
   map_operands<4>(ctx, args, {&args.out[0], &args.in[0], &args.in[1], &args.in[2]}, row, repeated);
