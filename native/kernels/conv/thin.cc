@@ -252,8 +252,9 @@ struct PlanePair {
   int64_t x_row, g_row, height, width, first, past;
 };
 
-/// A strip of columns of such a pair on its way down: rows r - half .. r + half of g, the first of them at `Turn`.
-template <int K, class T>
+/// A strip of columns of such a pair on its way down: rows r - half .. r + half of g, the first of them at `Turn`. Inner: no tap of it is
+/// outside the image.
+template <int K, bool Inner, class T>
 struct PairWalk {
   using V = Vec<T>;
   static constexpr int half = K / 2;
@@ -262,14 +263,19 @@ struct PairWalk {
   TapLanes<K, T> inside;
   V line[K];
 
+  [[gnu::always_inline]] inline V gradient(const T* at) const { return Inner ? load(at) : load_run<T>(at, inside.taps[half]); }
   /// Adds row r, and goes on to the next; more: whether g has a row r + half.
   template <int Turn>
   [[gnu::always_inline]] inline void add_row(V* sum, bool more) {
     V taps[K];
     __builtin_prefetch(x + x_ahead);
     __builtin_prefetch(g + g_ahead);
-    load_taps<K>(x, inside, taps);
-    line[(K - 1 + Turn) % K] = more ? load_run<T>(g, inside.taps[half]) : V{};
+    if constexpr (Inner) {
+      CR_UNROLL for (int b = 0; b < K; ++b) taps[b] = load(x + (b - half));
+    } else {
+      load_taps<K>(x, inside, taps);
+    }
+    line[(K - 1 + Turn) % K] = more ? gradient(g) : V{};
     x += x_row;
     g += g_row;
     asm("" : "+r"(x), "+r"(g));  // one address, not one for each row of a loop
@@ -286,30 +292,40 @@ CR_INLINE void add_rows(W& walk, V* sum, std::integer_sequence<int, Turn...>) {
   (walk.template add_row<Turn>(sum, true), ...);
 }
 
+/// Adds a strip of columns, from `col` on. The same rows of the next planes, x_ahead and g_ahead further on, are asked for.
+template <int K, bool Inner, class T>
+[[gnu::always_inline]] inline void correlate_strip(const PlanePair<T>& p, int64_t col, const TapLanes<K, T>& inside, int64_t x_ahead,
+                                                   int64_t g_ahead, Vec<T> (&sum)[K * K]) {
+  constexpr int half = K / 2;
+  const T* g = p.g + col;
+  PairWalk<K, Inner, T> walk{p.x + p.first * p.x_row + col, g + (p.first + half) * p.g_row, p.x_row, p.g_row, x_ahead, g_ahead, inside, {}};
+  CR_UNROLL for (int i = 0; i + 1 < K; ++i) {
+    const int64_t row = p.first - half + i;
+    walk.line[i] = row >= 0 && row < p.height ? walk.gradient(g + row * p.g_row) : Vec<T>{};
+  }
+  int64_t r = p.first;
+  for (; r + K <= min_of(p.past, p.height - half); r += K) add_rows(walk, sum, std::make_integer_sequence<int, K>{});
+  for (; r < p.past; ++r) {
+    walk.template add_row<0>(sum, r + half < p.height);
+    walk.turn();
+  }
+}
+
 /// The products of y's gradient g with x moved by tap a K + b, lane by lane: strips of columns, each down the rows. Sums wait in `sums`
-/// between calls with rows of one image; the last one adds them to `total`. The same rows of the next planes, x_ahead and g_ahead further
-/// on, are asked for.
+/// between calls with rows of one image; the last one adds them to `total`.
 template <int K, class T>
 [[gnu::noinline]] void correlate_rows(const PlanePair<T>& p, const TapLanes<K, T>* inside, int64_t x_ahead, int64_t g_ahead, T* sums,
                                       T* total) {
   using V = Vec<T>;
-  constexpr int half = K / 2;
   for (int64_t part = 0; part < kThinLanes; part += kLanes<T>) {
     V sum[K * K];
     CR_UNROLL for (int i = 0; i < K * K; ++i) sum[i] = p.first == 0 ? V{} : load(sums + i * kThinLanes + part);
     for (int64_t col = part; col < p.width; col += kThinLanes) {
-      const T* g = p.g + col;
-      PairWalk<K, T> walk{
-          p.x + p.first * p.x_row + col, g + (p.first + half) * p.g_row, p.x_row, p.g_row, x_ahead, g_ahead, inside[col / kLanes<T>], {}};
-      CR_UNROLL for (int i = 0; i + 1 < K; ++i) {
-        const int64_t row = p.first - half + i;
-        walk.line[i] = row >= 0 && row < p.height ? load_run<T>(g + row * p.g_row, walk.inside.taps[half]) : V{};
-      }
-      int64_t r = p.first;
-      for (; r + K <= min_of(p.past, p.height - half); r += K) add_rows(walk, sum, std::make_integer_sequence<int, K>{});
-      for (; r < p.past; ++r) {
-        walk.template add_row<0>(sum, r + half < p.height);
-        walk.turn();
+      const TapLanes<K, T>& lanes = inside[col / kLanes<T>];
+      if (!kFreeRuns && col >= K / 2 && col + kLanes<T> + K / 2 <= p.width) {
+        correlate_strip<K, true>(p, col, lanes, x_ahead, g_ahead, sum);
+      } else {
+        correlate_strip<K, false>(p, col, lanes, x_ahead, g_ahead, sum);
       }
     }
     CR_UNROLL for (int i = 0; i < K * K; ++i) {
