@@ -8,6 +8,9 @@ namespace chainrule::CR_ISA {
 /// The last terms are added row by row, each row being stored while the next one multiplies (see kGroupRows). Their vectors of B must find
 /// registers beside the sums: fewer terms than of the product's tile, which reads B again for each group.
 inline constexpr int kRowTerms = kPointRows > 6 ? 2 : 1;
+/// Terms in a turn of the loop, and how many of them are addressed from pointers that move once: with AVX2 the instructions beside the
+/// products are what counts (see add_turns of micro.cc), 22 of them for 12 products so, 24 term by term.
+inline constexpr int kPointTerms = kTileRows == 4 ? 4 : 2, kTermsApart = kTileRows == 4 ? 4 : 1;
 
 template <class T>
 CR_INLINE const T* term_of(const PointTile<T>& tile, int64_t k) {
@@ -57,11 +60,18 @@ struct PointAsking {
         ahead_k(tile.ahead_k),
         c_left(tile.streamed ? 0 : rows),
         ahead_left(tile.ahead_rows) {}
+  /// Before a turn of the loop.
+  void ask() {
+    for (int n = 0; n < kPointTerms && ahead_left > 0; n += 2) two_ahead();
+    for (int n = 0; n < kPointTerms && c_left > 0; n += 2) row_of_c();
+  }
   void row_of_c() {
     for (int64_t at = 0; at < kPointCols<T>; at += kLine) __builtin_prefetch(c + at, 1);
     c += c_row;
     --c_left;
   }
+
+ private:
   void two_ahead() {
     for (int64_t at = 0; at < kPointCols<T>; at += kLine) {
       __builtin_prefetch(ahead + at, 0, 2);
@@ -70,8 +80,6 @@ struct PointAsking {
     ahead += 2 * ahead_k;
     ahead_left -= 2;
   }
-
- private:
   static constexpr int64_t kLine = kCacheLine / static_cast<int64_t>(sizeof(T));
 };
 
@@ -80,32 +88,42 @@ void multiply_point_tile(const PointTile<T>& tile) {
   using V = Vec<T>;
   if (tile.k < kRowTerms) return multiply_few_points(tile, Rows);
   PointAsking<T> asking(tile, Rows);
-  while (asking.c_left > 0 && tile.k < 2 * Rows) asking.row_of_c();
+  while (asking.c_left > 0 && tile.k < 2 * (Rows + kPointTerms - 2)) asking.row_of_c();
   const T *a = tile.a, *b = tile.b;
   const int64_t* offset = tile.offset;
-  const int64_t b_k = tile.b_k;
+  int64_t b_k = tile.b_k, b_three = 3 * b_k;
   V sum[Rows][kPointVecs];
   CR_UNROLL for (int i = 0; i < Rows; ++i) { CR_UNROLL for (int v = 0; v < kPointVecs; ++v) sum[i][v] = V{}; }
-  const auto step = [&]() CR_INLINE_LAMBDA {
-    if constexpr (kTileRows == 4) asm volatile("" ::: "memory");  // one term at a time: registers are scarce
-    const T* from = Offsets ? b + *offset++ : b;
+  const auto add_term = [&](int n) CR_INLINE_LAMBDA {
+    if constexpr (kTileRows == 4) asm volatile("" : "+r"(b_k), "+r"(b_three) : : "memory");  // one at a time: registers are scarce
+    const T* from = b + (Offsets ? offset[n] : n == 3 ? b_three : n * b_k);
     V row[kPointVecs];
     CR_UNROLL for (int v = 0; v < kPointVecs; ++v) row[v] = load(from + v * kLanes<T>);
     CR_UNROLL for (int i = 0; i < Rows; ++i) {
-      const V x = splat<V>(a[i]);
+      const V x = splat<V>(a[n * Rows + i]);
       CR_UNROLL for (int v = 0; v < kPointVecs; ++v) add_product(sum[i][v], x, row[v]);
     }
-    a += Rows;
-    if constexpr (!Offsets) b += b_k;
+  };
+  const auto move_on = [&](int n) CR_INLINE_LAMBDA {
+    a += n * Rows;
+    if constexpr (Offsets) {
+      offset += n;
+    } else {
+      b += n * b_k;
+    }
   };
   int64_t k = tile.k - kRowTerms;
-  for (; k >= 2; k -= 2) {
-    if (asking.ahead_left > 0) asking.two_ahead();
-    if (asking.c_left > 0) asking.row_of_c();
-    step();
-    step();
+  for (; k >= kPointTerms; k -= kPointTerms) {
+    asking.ask();
+    CR_UNROLL for (int n = 0; n < kPointTerms; ++n) {
+      add_term(n % kTermsApart);
+      if ((n + 1) % kTermsApart == 0) move_on(kTermsApart);
+    }
   }
-  if (k > 0) step();
+  for (; k > 0; --k) {
+    add_term(0);
+    move_on(1);
+  }
   T* c = tile.c;
   asm("" : "+r"(c));  // addresses of C are worked out here, not kept during the loop
   V row[kRowTerms][kPointVecs];
