@@ -1,6 +1,8 @@
 #pragma once
 // 3 x 3 of one channel into many: products of nine terms. A tile of the GEMM's shape would store as many vectors as it holds after only
 // nine steps, all at once; here tiles are small, follow each other without a call, and store each row while the next one multiplies.
+#include <type_traits>
+
 #include "kernels/conv/padded.h"
 #include "simd/stream.h"
 
@@ -12,9 +14,10 @@ CR_INLINE bool takes_nine(const ConvShape& s, const TensorView& x) {
   return s.in_channels == 1 && fits(s.h) && fits(s.w) && x.strides[3] == 1 && x.strides[2] == s.w.in;
 }
 
-inline constexpr int64_t kNineRows = 4;                  // channels of a tile
-inline constexpr int kNineVecs = kTileRows > 6 ? 3 : 2;  // vectors of pixels of a tile: registers for two more rows of them
-inline constexpr int64_t kNinePixels = 960;              // that are read by all channels before the next: they stay in L1
+inline constexpr int64_t kNineRows = 4;      // channels of a tile
+inline constexpr int64_t kNinePixels = 960;  // that are read by all channels before the next: they stay in L1
+/// Vectors of pixels of a tile.
+inline constexpr int kNineVecs = kTileRows > 6 || kTileRows == 4 ? 3 : 2;
 
 /// y[i channel + p] = sum over taps (a, b) of weight[9 i + 3 a + b] x[b plane + a row + p] (+ bias[i bias_stride]), i < channels, p <
 /// pixels, by one chain in the order of the taps. channels >= kNineRows, pixels >= a vector.
@@ -40,15 +43,26 @@ CR_INLINE void copy_run(const T* from, int64_t n, T* to) {
 template <int Vecs, bool Streamed, class T>
 CR_INLINE void nine_tile(const NineTaps<T>& p, const T* weight, const T* bias, const T* x, T* y) {
   using V = Vec<T>;
-  constexpr int last = 2, size = static_cast<int>(kLanes<T>);
+  constexpr bool full = kTileRows == 4 && Vecs == kNineVecs;  // sums leave four registers
+  constexpr int last = full ? 1 : 2, size = static_cast<int>(kLanes<T>);
   const T* from[3] = {x, x + p.plane, x + 2 * p.plane};
   CR_UNROLL for (int b = 0; b < 3; ++b) asm("" : "+r"(from[b]));  // one register each: the compiler would keep 27 addresses
   const auto term = [&](int k, int v) CR_INLINE_LAMBDA { return load(from[k % 3] + k / 3 * p.row + v * size); };
   V sum[kNineRows][Vecs] = {};
   CR_UNROLL for (int k = 0; k < 9 - last; ++k) {
-    CR_UNROLL for (int v = 0; v < Vecs; ++v) {
-      const V factor = term(k, v);
-      CR_UNROLL for (int i = 0; i < kNineRows; ++i) sum[i][v] = fma(splat<V>(weight[9 * i + k]), factor, sum[i][v]);
+    if constexpr (full) {
+      asm volatile("" ::: "memory");  // one term at a time
+      V factor[Vecs];
+      CR_UNROLL for (int v = 0; v < Vecs; ++v) factor[v] = term(k, v);
+      CR_UNROLL for (int i = 0; i < kNineRows; ++i) {
+        const V tap = splat<V>(weight[9 * i + k]);
+        CR_UNROLL for (int v = 0; v < Vecs; ++v) add_product(sum[i][v], tap, factor[v]);
+      }
+    } else {
+      CR_UNROLL for (int v = 0; v < Vecs; ++v) {
+        const V factor = term(k, v);
+        CR_UNROLL for (int i = 0; i < kNineRows; ++i) sum[i][v] = fma(splat<V>(weight[9 * i + k]), factor, sum[i][v]);
+      }
     }
   }
   V row[last][Vecs];
@@ -79,9 +93,13 @@ template <bool Streamed, class T>
   const T *weight = p.weight + 9 * channel, *bias = p.bias == nullptr ? nullptr : p.bias + channel * p.bias_stride;
   T* y = p.y + channel * p.channel;
   int64_t at = first;
-  for (; at + kNineVecs * kLanes<T> <= past; at += kNineVecs * kLanes<T>) {
-    nine_tile<kNineVecs, Streamed>(p, weight, bias, p.x + at, y + at);
-  }
+  const auto tiles = [&](auto vecs) CR_INLINE_LAMBDA {
+    constexpr int64_t step = decltype(vecs)::value * kLanes<T>;
+    for (; at + step <= past; at += step) nine_tile<decltype(vecs)::value, Streamed>(p, weight, bias, p.x + at, y + at);
+  };
+  // Tiles of three vectors of 32 bytes end within cache lines, which streamed ones must not.
+  if constexpr (kTileRows != 4 || !Streamed) tiles(std::integral_constant<int, kNineVecs>{});
+  if constexpr (kTileRows == 4) tiles(std::integral_constant<int, 2>{});
   for (; at < past; at += kLanes<T>) {
     const int64_t from = min_of(at, p.pixels - kLanes<T>);
     nine_tile<1, Streamed>(p, weight, bias, p.x + from, y + from);
