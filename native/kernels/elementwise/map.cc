@@ -43,6 +43,13 @@ bool takes_number(const Map<N>& map, int n) {
   return map.repeated == Repeated::as_vector && map.steps[n][map.last] == 0;
 }
 
+/// Whether operand n is the same row again and again, of a length for which that matters.
+template <int N>
+bool is_repeated_row(const Map<N>& map, int n) {
+  const int64_t bytes = map.shape[map.last] * map.size[n];
+  return map.last > 0 && map.steps[n][map.last - 1] == 0 && bytes >= kRepeatedRowBytes[0] && bytes <= kRepeatedRowBytes[1];
+}
+
 /// Rows of an innermost dimension along which the result is contiguous.
 template <int N>
 void map_runs(const Map<N>& map, bool streamed, int64_t begin, int64_t end) {
@@ -60,6 +67,7 @@ void map_runs(const Map<N>& map, bool streamed, int64_t begin, int64_t end) {
     } else if (source[n] != Source::direct && most > kTile) {
       most = kTile;
     }
+    hints.into_l2 |= source[n] == Source::direct && is_repeated_row(map, n);
   }
   const bool pair = has_even_pair(map);
   if (pair && streamed && most > kPairTile) most = kPairTile;
