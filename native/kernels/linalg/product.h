@@ -276,7 +276,7 @@ CR_INLINE bool run_small_product(Context& ctx, const Product<T>& p, int32_t inpu
     multiply_narrow(ctx, q.m, q.n, q.k, left_of(q), right_of(q), result_of(q), -1);
     return true;
   }
-  if (!is_near(p.m, p.n, p.k, left_of(p), right_of(p), result_of(p))) return false;
+  if (!is_near_left(p.m, p.n, p.k, left_of(p), result_of(p)) || !is_near_right(p.m, right_of(p))) return false;
   multiply_near(ctx, p.m, p.n, p.k, left_of(p), right_of(p), result_of(p));
   return true;
 }
@@ -310,14 +310,20 @@ void run_product(Context& ctx, Product<T> p, int32_t input) {
   }
   exchange_when_faster(p);
   const bool single = is_single_block<T>(p.m, p.n, p.k);
+  // With AVX2, tiles of four rows: in runs down a panel, not along a sliver, they take 0.91 to 0.96 of the time from L3.
+  const bool near = kTileRows == 4 && p.batch_rank > 0 && is_near_left(p.m, p.n, p.k, left_of(p), result_of(p)) &&
+                    (is_near_right(p.m, right_of(p)) || p.m > kFewPanelUses * kTileRows);
   for_rectangles(ctx, p, [&](const Rect& rect, const Place<T>& at, int worker, Setting setting) {
     if (single && setting.far && at.next != nullptr) {
       setting.after[0] = ahead_of(p.a + at.next->a, p.m, p.a_row, p.k, p.a_k);
       setting.after[1] = ahead_of(p.b + at.next->b, p.k, p.b_k, p.n, p.b_col);
     }
-    multiply_block(rect, p.k, StridedA<T>{p.a + at.a, p.a_row, p.a_k}, StridedB<T>{p.b + at.b, p.b_k, p.b_col},
-                   StridedC<T>{p.c + at.c, p.c_row, p.c_col, p.bias, p.bias_row, p.bias_col},
-                   worker_scratch<T>(ctx, worker, kBlockScratch<T>), setting);
+    const StridedA<T> a{p.a + at.a, p.a_row, p.a_k};
+    const StridedB<T> b{p.b + at.b, p.b_k, p.b_col};
+    const StridedC<T> c{p.c + at.c, p.c_row, p.c_col, p.bias, p.bias_row, p.bias_col};
+    T* room = worker_scratch<T>(ctx, worker, kBlockScratch<T>);
+    if (near) return multiply_rect(rect, p.k, a, b, c, room, &setting);
+    multiply_block(rect, p.k, a, b, c, room, setting);
   });
 }
 

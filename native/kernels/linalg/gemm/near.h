@@ -1,6 +1,6 @@
 #pragma once
-// Products that L2 holds, single blocks of k: tiles read both factors where they lie, and nothing is asked for, estimated or packed but a
-// last panel that does not fill its vectors. Sums are those of multiply_block.
+// Products that L2 holds, single blocks of k: a run of tiles goes down all rows of a panel, and both factors are read where they lie;
+// packed are panels that do not fill their vectors and, in a batch, right factors that tiles cannot read. Sums are those of multiply_block.
 #include "kernels/linalg/gemm/cut.h"
 #include "kernels/linalg/gemm/pack.h"
 #include "simd/parallel.h"
@@ -10,16 +10,23 @@ namespace chainrule::CR_ISA {
 inline constexpr int64_t kNearWork = int64_t{1} << 21;  // multiply-adds: 128 x 128 x 128
 inline constexpr int64_t kNearUnit = int64_t{1} << 17;  // about 2.5 us, some times the price of a fork
 
+/// Whether tiles can read panels of b where they lie.
 template <class T>
-CR_INLINE bool is_near(int64_t m, int64_t n, int64_t k, const StridedA<T>& a, const StridedB<T>& b, const StridedC<T>& c) {
-  if (k == 0 || k > kMaxBlockK || m * n * k > kNearWork || b.col != 1 || c.col != 1) return false;
-  if (collide<T>(b.row) && m > kTileRows) return false;
+CR_INLINE bool is_near_right(int64_t m, const StridedB<T>& b) {
+  return b.col == 1 && (!collide<T>(b.row) || m <= kTileRows);
+}
+/// Whether L2 holds such a product and tiles can read its left factor where it lies.
+template <class T>
+CR_INLINE bool is_near_left(int64_t m, int64_t n, int64_t k, const StridedA<T>& a, const StridedC<T>& c) {
+  if (k == 0 || k > kMaxBlockK || m * n * k > kNearWork || c.col != 1) return false;
   return a.col == 1 ? !collide<T>(a.row) : a.row == 1 && k <= kNearColumns && !collide<T>(a.col);
 }
 
-/// C[rect] = A B; scratch has kPanelSize<T> + kTileSize<T> elements.
+/// C[rect] = A B; scratch has kPanelSize<T> + kTileSize<T> elements. A product of a batch, which may come from beyond L2, has a setting: it
+/// asks for C and the factors of the next product.
 template <class T>
-CR_INLINE void multiply_rect(const Rect& rect, int64_t k, const StridedA<T>& a, const StridedB<T>& b, const StridedC<T>& c, T* scratch) {
+CR_INLINE void multiply_rect(const Rect& rect, int64_t k, const StridedA<T>& a, const StridedB<T>& b, const StridedC<T>& c, T* scratch,
+                             const Setting* setting = nullptr) {
   const int64_t end = rect.col + rect.cols;
   T* tile = scratch + kPanelSize<T>;
   TileArgs<T> args;
@@ -27,16 +34,21 @@ CR_INLINE void multiply_rect(const Rect& rect, int64_t k, const StridedA<T>& a, 
   args.a_row = a.row;
   args.a_k = a.col;
   args.accumulate = false;
+  args.far = setting != nullptr && setting->far;
+  const bool in_place = setting == nullptr || is_near_right(rect.rows, b), asks = setting != nullptr && setting->after[0].rows > 0;
   for (int64_t j = rect.col, width = 0; j < end; j += width) {
     const int64_t vecs = tile_vecs(ceil_div(end - j, kLanes<T>));
     width = min_of(vecs * kLanes<T>, end - j);
     const bool whole = width % kLanes<T> == 0;
-    const Panel<T> panel = whole ? Panel<T>{b.data + j, b.row} : b.pack(scratch, 0, k, j, width);
+    const Panel<T> panel = whole && in_place ? Panel<T>{b.data + j, b.row} : b.pack(scratch, 0, k, j, width);
     args.b = panel.b;
     args.b_k = panel.k;
     args.c_row = whole ? c.row : kTileCols<T>;
     int64_t i = rect.row;
-    for_heights(rect.rows, tile_rows(vecs), [&](int64_t, int64_t height, int64_t slivers) {
+    const auto part_of = [&](const Ahead& all, int64_t from, int64_t to) {
+      return all.slice(j - rect.col, j - rect.col + width, rect.cols).slice(from, to, ceil_div(rect.rows, tile_rows(vecs)));
+    };
+    for_heights(rect.rows, tile_rows(vecs), [&](int64_t first, int64_t height, int64_t slivers) {
       args.count = whole ? slivers : 1;
       args.a_next = height * a.row;
       args.c_next = height * c.row;
@@ -44,6 +56,10 @@ CR_INLINE void multiply_rect(const Rect& rect, int64_t k, const StridedA<T>& a, 
         T* to = whole ? c.data + i * c.row + j : tile;
         args.a = a.data + i * a.row;
         args.c = to;
+        if (asks) {
+          args.ahead = part_of(setting->after[0], first + s, first + s + args.count);
+          args.also = part_of(setting->after[1], first + s, first + s + args.count);
+        }
         multiply_tile(height, vecs, args);
         if (c.bias != nullptr) c.finish(to, args.c_row, i, j, height * args.count, width);
         if (!whole) c.write(tile, i, j, height, width);
