@@ -8,6 +8,7 @@
 namespace chainrule::CR_ISA {
 
 inline constexpr int64_t kNearWork = int64_t{1} << 21;  // multiply-adds: 128 x 128 x 128
+inline constexpr int64_t kNearRows = 32;                // of a unit that has all columns, at least
 inline constexpr int64_t kNearUnit = int64_t{1} << 17;  // about 2.5 us, some times the price of a fork
 
 /// Whether tiles can read panels of b where they lie.
@@ -74,8 +75,11 @@ CR_INLINE void multiply_near(Context& ctx, int64_t m, int64_t n, int64_t k, cons
   constexpr int64_t room = kPanelSize<T> + kTileSize<T>;
   const int64_t want = m * n * k / kNearUnit;
   if (want <= 1 || worker_count(ctx) == 1) return multiply_rect(Rect{0, m, 0, n}, k, a, b, c, worker_scratch<T>(ctx, 0, room));
-  const int64_t panels = ceil_div(n, kTileCols<T>), col_parts = min_of(want, panels);
-  const int64_t row_parts = min_of(ceil_div(min_of(want, 8), col_parts), ceil_div(m, kTileRows));
+  // Panels of three vectors seldom share evenly (64 columns were 24 and 40): with AVX2 rows are cut then, as often for each thread.
+  const int64_t workers = worker_count(ctx), shares = min_of(want, m / kNearRows) / workers * workers;
+  const bool by_rows = kTileRows == 4 && n % kTileCols<T> != 0 && shares > 0;
+  const int64_t panels = ceil_div(n, kTileCols<T>), col_parts = by_rows ? 1 : min_of(want, panels);
+  const int64_t row_parts = by_rows ? shares : min_of(ceil_div(min_of(want, 8), col_parts), ceil_div(m, kTileRows));
   parallel_units(ctx, row_parts * col_parts, [&](int64_t unit, int worker) {
     const int64_t row = unit / col_parts, col = unit % col_parts;
     const int64_t top = row * m / row_parts, left = col * panels / col_parts * kTileCols<T>;
