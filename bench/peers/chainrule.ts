@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import type { Case, Input } from '../lib/case.js';
 import { inputFile } from '../lib/fill.js';
-import { pure, stateful, type Chainrule, type Tensor } from './kinds.js';
+import { opOf, stateful, type Chainrule, type Tensor } from './kinds.js';
 
 const root = resolve(process.argv[2] ?? '.');
 const cr = (await import(pathToFileURL(join(root, 'dist', 'index.js')).href)) as Chainrule;
@@ -60,14 +60,14 @@ function read(one: Input, file: string): Tensor {
 function workOf(one: Case, inputs: readonly Tensor[]): Run {
   const make = stateful[one.kind];
   if (make !== undefined) return make(cr, inputs, one.options);
-  const op = pure[one.kind];
+  const op = opOf(cr, one.kind, one.options);
   if (op === undefined) throw new Error(`chainrule knows no kind ${one.kind}`);
-  if (one.mode === 'forward') return () => cr.noGrad(() => op(cr, inputs, one.options));
+  if (one.mode === 'forward') return () => cr.noGrad(() => op(inputs));
   const [x, seed] = [inputs.slice(0, -1), inputs.slice(-1)];
   const wrt = x.filter((_, i) => one.wrt.includes(i));
   for (const t of wrt) t.requiresGrad = true;
-  if (one.mode === 'both') return () => cr.gradients([op(cr, x, one.options)], wrt, { gradients: seed });
-  const y = op(cr, x, one.options);
+  if (one.mode === 'both') return () => cr.gradients([op(x)], wrt, { gradients: seed });
+  const y = op(x);
   held.push(y);
   return () => cr.gradients([y], wrt, { gradients: seed, retainGraph: true });
 }

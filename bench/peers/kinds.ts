@@ -27,15 +27,13 @@ function named(cr: Chainrule, name: Option | undefined): (...x: readonly Tensor[
   return op as (...x: readonly Tensor[]) => Tensor;
 }
 
-export const pure: Readonly<Record<string, Pure>> = {
+const pure: Readonly<Record<string, Pure>> = {
   matmul: (cr, x, { ta, tb }) => cr.matmul(turned(cr, at(x, 0), ta), turned(cr, at(x, 1), tb)),
   linear: (cr, x) => cr.linear(at(x, 0), at(x, 1), at(x, 2)),
   conv2d: (cr, x, { stride, padding, groups }) =>
     cr.conv2d(at(x, 0), at(x, 1), null, { stride: number(stride), padding: number(padding), groups: number(groups) }),
 
-  unary: (cr, x, { op }) => named(cr, op)(at(x, 0)),
   geluTanh: (cr, x) => cr.gelu(at(x, 0), { approximate: 'tanh' }),
-  binary: (cr, x, { op }) => named(cr, op)(at(x, 0), at(x, 1)),
   chain: (cr, [a, b]) => (a === undefined || b === undefined ? at([], 0) : cr.mul(cr.relu(cr.add(cr.mul(a, b), a)), b)),
   cast: (cr, x, { to }) => cr.to(at(x, 0), to as 'f32'),
   addTransposed: (cr, x) => cr.add(at(x, 0), cr.transpose(at(x, 1))),
@@ -71,6 +69,16 @@ export const pure: Readonly<Record<string, Pure>> = {
   avgPool2d: (cr, x, { size, stride, padding }) =>
     cr.avgPool2d(at(x, 0), number(size), { stride: number(stride), padding: number(padding) }),
 };
+
+/** What a case calls, undefined for kinds that are not pure. A name is looked up once: in each call that took as long as a small op itself. */
+export function opOf(cr: Chainrule, kind: string, options: Options): ((x: readonly Tensor[]) => Tensor) | undefined {
+  if (kind === 'unary' || kind === 'binary') {
+    const op = named(cr, options.op);
+    return kind === 'unary' ? (x) => op(at(x, 0)) : (x) => op(at(x, 0), at(x, 1));
+  }
+  const op = pure[kind];
+  return op === undefined ? undefined : (x) => op(cr, x, options);
+}
 
 /** Kinds with state or a loop of their own: made once, then called. The result is what engines are compared by. */
 export type Stateful = (cr: Chainrule, x: readonly Tensor[], options: Options) => () => Result;

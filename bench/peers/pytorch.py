@@ -1,4 +1,5 @@
 """PyTorch as a peer: one JSON request a line on stdin, one answer a line on stdout. Threads are set through OMP_NUM_THREADS before the start."""
+import functools
 import json
 import math
 import os
@@ -43,14 +44,15 @@ def attention(o, q, k, v):
 
 UNARY = {"gelu": F.gelu, "relu": torch.relu, "silu": F.silu, "mish": F.mish, "softplus": F.softplus}
 
-# Kinds that are pure functions of options and inputs.
+# Kinds whose option "op" is the name of a function of tensors.
+NAMED = ("unary", "binary")
+
+# Other kinds that are pure functions of options and inputs.
 PURE = {
     "matmul": lambda o, a, b: torch.matmul(turned(a, o.get("ta")), turned(b, o.get("tb"))),
     "linear": lambda o, x, w, b: F.linear(x, w, b),
     "conv2d": conv2d,
-    "unary": lambda o, x: (UNARY.get(o["op"]) or getattr(torch, o["op"]))(x),
     "geluTanh": lambda o, x: F.gelu(x, approximate="tanh"),
-    "binary": lambda o, a, b: getattr(torch, o["op"])(a, b),
     "chain": lambda o, a, b: torch.relu(a * b + a) * b,
     "cast": lambda o, x: x.to(TORCH[o["to"]]),
     "addTransposed": lambda o, a, b: a + b.t(),
@@ -153,20 +155,26 @@ STATEFUL = {
 }
 
 
+def op_of(kind, o):
+    """What a case calls. A name is looked up once, as for chainrule."""
+    if kind in NAMED:
+        return UNARY.get(o["op"]) or getattr(torch, o["op"])
+    return functools.partial(PURE[kind], o)
+
+
 def pure(case, op, x):
-    o = case["options"]
     if case["mode"] == "forward":
 
         def run():
             with torch.no_grad():
-                return op(o, *x)
+                return op(*x)
 
         return run
     *x, seed = x
     wrt = [x[i].requires_grad_() for i in case["wrt"]]
     if case["mode"] == "both":
-        return lambda: torch.autograd.grad(op(o, *x), wrt, seed)
-    y = op(o, *x)
+        return lambda: torch.autograd.grad(op(*x), wrt, seed)
+    y = op(*x)
     return lambda: torch.autograd.grad(y, wrt, seed, retain_graph=True)
 
 
@@ -180,10 +188,10 @@ def read(spec, path):
 def prepare(request):
     case = request["case"]
     kind = case["kind"]
-    if kind not in PURE and kind not in STATEFUL:
+    if kind not in PURE and kind not in STATEFUL and kind not in NAMED:
         return None, {"skip": "PyTorch's peer has no " + kind}
     x = [read(spec, os.path.join(request["folder"], "input%d.bin" % i)) for i, spec in enumerate(case["inputs"])]
-    run = STATEFUL[kind](case["options"], x) if kind in STATEFUL else pure(case, PURE[kind], x)
+    run = STATEFUL[kind](case["options"], x) if kind in STATEFUL else pure(case, op_of(kind, case["options"]), x)
     y = run()
     results = [y] if isinstance(y, torch.Tensor) else y
     with open(request["result"], "wb") as file:
