@@ -17,7 +17,7 @@ CR_INLINE bool takes_nine(const ConvShape& s, const TensorView& x) {
 inline constexpr int64_t kNineRows = 4;      // channels of a tile
 inline constexpr int64_t kNinePixels = 960;  // that are read by all channels before the next: they stay in L1
 /// Vectors of pixels of a tile.
-inline constexpr int kNineVecs = kTileRows > 6 || kTileRows == 4 ? 3 : 2;
+inline constexpr int kNineVecs = kTileRows > 6 || kAvx2Tile ? 3 : 2;
 
 /// y[i channel + p] = sum over taps (a, b) of weight[9 i + 3 a + b] x[b plane + a row + p] (+ bias[i bias_stride]), i < channels, p <
 /// pixels, by one chain in the order of the taps. channels >= kNineRows, pixels >= a vector.
@@ -43,7 +43,7 @@ CR_INLINE void copy_run(const T* from, int64_t n, T* to) {
 template <int Vecs, bool Streamed, class T>
 CR_INLINE void nine_tile(const NineTaps<T>& p, const T* weight, const T* bias, const T* x, T* y) {
   using V = Vec<T>;
-  constexpr bool full = kTileRows == 4 && Vecs == kNineVecs;  // sums leave four registers
+  constexpr bool full = kAvx2Tile && Vecs == kNineVecs;  // sums leave four registers
   constexpr int last = full ? 1 : 2, size = static_cast<int>(kLanes<T>);
   const T* from[3] = {x, x + p.plane, x + 2 * p.plane};
   CR_UNROLL for (int b = 0; b < 3; ++b) asm("" : "+r"(from[b]));  // one register each: the compiler would keep 27 addresses
@@ -98,8 +98,8 @@ template <bool Streamed, class T>
     for (; at + step <= past; at += step) nine_tile<decltype(vecs)::value, Streamed>(p, weight, bias, p.x + at, y + at);
   };
   // Tiles of three vectors of 32 bytes end within cache lines, which streamed ones must not.
-  if constexpr (kTileRows != 4 || !Streamed) tiles(std::integral_constant<int, kNineVecs>{});
-  if constexpr (kTileRows == 4) tiles(std::integral_constant<int, 2>{});
+  if constexpr (!kAvx2Tile || !Streamed) tiles(std::integral_constant<int, kNineVecs>{});
+  if constexpr (kAvx2Tile) tiles(std::integral_constant<int, 2>{});
   for (; at < past; at += kLanes<T>) {
     const int64_t from = min_of(at, p.pixels - kLanes<T>);
     nine_tile<1, Streamed>(p, weight, bias, p.x + from, y + from);

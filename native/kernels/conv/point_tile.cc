@@ -10,7 +10,7 @@ namespace chainrule::CR_ISA {
 inline constexpr int kRowTerms = kPointRows > 6 ? 2 : 1;
 /// Terms in a turn of the loop, and how many of them are addressed from pointers that move once: with AVX2 the instructions beside the
 /// products are what counts (see add_turns of micro.cc), 22 of them for 12 products so, 24 term by term.
-inline constexpr int kPointTerms = kTileRows == 4 ? 4 : 2, kTermsApart = kTileRows == 4 ? 4 : 1;
+inline constexpr int kPointTerms = kAvx2Tile ? 4 : 2, kTermsApart = kAvx2Tile ? 4 : 1;
 
 template <class T>
 CR_INLINE const T* term_of(const PointTile<T>& tile, int64_t k) {
@@ -95,7 +95,7 @@ void multiply_point_tile(const PointTile<T>& tile) {
   V sum[Rows][kPointVecs];
   CR_UNROLL for (int i = 0; i < Rows; ++i) { CR_UNROLL for (int v = 0; v < kPointVecs; ++v) sum[i][v] = V{}; }
   const auto add_term = [&](int n) CR_INLINE_LAMBDA {
-    if constexpr (kTileRows == 4) asm volatile("" : "+r"(b_k), "+r"(b_three) : : "memory");  // one at a time: registers are scarce
+    if constexpr (kAvx2Tile) asm volatile("" : "+r"(b_k), "+r"(b_three) : : "memory");  // one at a time: registers are scarce
     const T* from = b + (Offsets ? offset[n] : n == 3 ? b_three : n * b_k);
     V row[kPointVecs];
     CR_UNROLL for (int v = 0; v < kPointVecs; ++v) row[v] = load(from + v * kLanes<T>);

@@ -9,7 +9,7 @@ namespace chainrule::CR_ISA {
 
 /// The tile's shape. Of the GEMM's it differs with AVX2: rows of three vectors end within a cache line. Where C is
 /// streamed, 1 x 1 took 1.14 times as long with them; where not, 0.96.
-inline constexpr int kPointVecs = kTileRows == 4 ? 2 : kTileVecs;
+inline constexpr int kPointVecs = kAvx2Tile ? 2 : kTileVecs;
 inline constexpr int kPointRows = tile_rows(kPointVecs);
 template <class T>
 inline constexpr int kPointCols = kPointVecs* kLanes<T>;

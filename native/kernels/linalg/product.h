@@ -311,7 +311,7 @@ void run_product(Context& ctx, Product<T> p, int32_t input) {
   exchange_when_faster(p);
   const bool single = is_single_block<T>(p.m, p.n, p.k);
   // With AVX2, tiles of four rows: in runs down a panel, not along a sliver, they take 0.91 to 0.96 of the time from L3.
-  const bool near = kTileRows == 4 && p.batch_rank > 0 && is_near_left(p.m, p.n, p.k, left_of(p), result_of(p)) &&
+  const bool near = kAvx2Tile && p.batch_rank > 0 && is_near_left(p.m, p.n, p.k, left_of(p), result_of(p)) &&
                     (is_near_right(p.m, right_of(p)) || p.m > kFewPanelUses * kTileRows);
   for_rectangles(ctx, p, [&](const Rect& rect, const Place<T>& at, int worker, Setting setting) {
     if (single && setting.far && at.next != nullptr) {

@@ -46,13 +46,13 @@ struct Panel {
 
 /// Columns of a chunk of B, in whole panels (three vectors on NEON): at most 500 KiB, half of the L2 of a small core.
 template <class T>
-inline constexpr int64_t kChunkPanels = (1024 / static_cast<int64_t>(sizeof(T)) + (kTileRows == 4 ? 8 : 0)) / kTileCols<T>;
+inline constexpr int64_t kChunkPanels = (1024 / static_cast<int64_t>(sizeof(T)) + (kAvx2Tile ? 8 : 0)) / kTileCols<T>;
 template <class T>
 inline constexpr int64_t kChunkCols = kChunkPanels<T>* kTileCols<T>;
 template <class T>
 inline constexpr int64_t kPanelSize = kMaxBlockK* kTileCols<T>;
 inline constexpr int64_t kGroupSlivers = 4;  // packed together: columns of a transposed A are read by whole cache lines
-inline constexpr int64_t kBlockGroups = kTileRows == 4 ? 32 : 16;
+inline constexpr int64_t kBlockGroups = kAvx2Tile ? 32 : 16;
 inline constexpr int64_t kAskSlivers = 8;  // so many slivers before it is needed, the next chunk of B is asked for
 inline constexpr int64_t kBlockSlivers = kBlockGroups * kGroupSlivers;
 inline constexpr int64_t kGroupSize = kMaxBlockK * (kGroupSlivers * kTileRows + 4);
@@ -162,7 +162,7 @@ struct Rows {
 template <class T>
 CR_INLINE int64_t chunk_cols(int64_t cols) {
   if (cols <= kChunkCols<T>) return cols;
-  if constexpr (kTileRows != 4) return kChunkCols<T>;
+  if constexpr (!kAvx2Tile) return kChunkCols<T>;
   const int64_t panels = (cols + kTileCols<T> - 1) / kTileCols<T>, chunks = (panels + kChunkPanels<T> - 1) / kChunkPanels<T>;
   return (panels + chunks - 1) / chunks * kTileCols<T>;
 }

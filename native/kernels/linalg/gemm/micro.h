@@ -25,6 +25,9 @@ inline constexpr int kTileRows = 4, kTileVecs = 3;  // 12 of 16: 7 loads for 12 
 inline constexpr int kTileRows = 6, kTileVecs = 2;  // 12 of 16
 #endif
 
+/// AVX2's low, wide tile with few registers left. Choices that were timed with it and would be made in other ways elsewhere ask for it.
+inline constexpr bool kAvx2Tile = kTileRows == 4;
+
 /// Rows of a tile of `vecs` vectors. With 4 x 3 a tile of fewer vectors takes more rows, so that the units need not wait for their sums.
 constexpr int64_t tile_rows(int64_t vecs) { return kTileRows > 4 || vecs == kTileVecs ? kTileRows : vecs == 2 ? 6 : 8; }
 inline constexpr int64_t kMostTileRows = tile_rows(1);
@@ -37,7 +40,7 @@ inline constexpr int kGroupRows = kTileRows == 6 ? 6 : 4;
 /// of 64 bytes costs some 37 cycles on Zen 4, most likely because they wait behind the products queued before them and few are held.
 inline constexpr int kLastTerms = kTileRows > 6 ? 8 : kTileRows == 6 ? 1 : 0;
 /// Terms of k in a turn of the loop.
-inline constexpr int kTerms = kTileRows == 4 ? 4 : 1;
+inline constexpr int kTerms = kAvx2Tile ? 4 : 1;
 
 #if defined(__AVX2__) && !defined(__AVX512F__)
 /// sum += x y as the one instruction whose result takes the place of the sum, with all factors in registers: left to choose, GCC copies

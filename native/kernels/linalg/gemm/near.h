@@ -77,7 +77,7 @@ CR_INLINE void multiply_near(Context& ctx, int64_t m, int64_t n, int64_t k, cons
   if (want <= 1 || worker_count(ctx) == 1) return multiply_rect(Rect{0, m, 0, n}, k, a, b, c, worker_scratch<T>(ctx, 0, room));
   // Panels of three vectors seldom share evenly (64 columns were 24 and 40): with AVX2 rows are cut then, as often for each thread.
   const int64_t workers = worker_count(ctx), shares = min_of(want, m / kNearRows) / workers * workers;
-  const bool by_rows = kTileRows == 4 && n % kTileCols<T> != 0 && shares > 0;
+  const bool by_rows = kAvx2Tile && n % kTileCols<T> != 0 && shares > 0;
   const int64_t panels = ceil_div(n, kTileCols<T>), col_parts = by_rows ? 1 : min_of(want, panels);
   const int64_t row_parts = by_rows ? shares : min_of(ceil_div(min_of(want, 8), col_parts), ceil_div(m, kTileRows));
   parallel_units(ctx, row_parts * col_parts, [&](int64_t unit, int worker) {

@@ -127,7 +127,7 @@ struct StridedB {
   int64_t row, col;
 
   Panel<T> panel(T* buffer, int64_t k, int64_t count, int64_t j, int64_t cols, int64_t uses) const {
-    if (in_place(cols, uses) && (kTileRows != 4 || uses <= kFewPanelUses)) return {data + k * row + j, row};
+    if (in_place(cols, uses) && (!kAvx2Tile || uses <= kFewPanelUses)) return {data + k * row + j, row};
     return pack(buffer, k, count, j, cols);
   }
   [[nodiscard]] bool in_place(int64_t cols, int64_t uses) const {
