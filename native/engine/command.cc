@@ -1,5 +1,8 @@
 #include "engine/command.h"
 
+#include <array>
+#include <bit>
+
 #include "core/error.h"
 
 namespace chainrule {
@@ -29,9 +32,12 @@ int64_t element_count(const TensorView& view) {
 
 /// How many elements the block has room for. Sizes are powers of two; a division takes longer than the rest of an operand's proof.
 int64_t elements_in(const Block& block, DType dtype) {
-  static_assert(kDTypeCount == 9);
-  static constexpr uint8_t kShift[kDTypeCount] = {2, 3, 2, 3, 0, 0, 0, 1, 1};
-  return static_cast<int64_t>(block.bytes >> kShift[static_cast<int>(dtype)]);
+  static constexpr auto kShift = [] {
+    std::array<uint8_t, kDTypeCount> shift{};
+    for (size_t i = 0; i < kDTypeCount; ++i) shift[i] = static_cast<uint8_t>(std::countr_zero(static_cast<unsigned>(kDTypeSize[i])));
+    return shift;
+  }();
+  return static_cast<int64_t>(block.bytes >> kShift[static_cast<size_t>(dtype)]);
 }
 
 /// The places of a view's elements, as distances from its first.
