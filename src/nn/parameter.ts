@@ -15,9 +15,9 @@ export interface ParameterOptions {
 export class Parameter extends Tensor {
   constructor(values: Tensor, { requiresGrad = true }: ParameterOptions = {}) {
     if (!(values instanceof Tensor)) throw new ArgumentError('Parameter', `values must be a tensor, got ${typeof values}`);
-    const { storage, dtype, shape, steps, offset } = values.isContiguous ? values : clone(values.detach());
+    const { storage, dtype, shape, ownStrides, offset } = values.isContiguous ? values : clone(values.detach());
     storage.refs++;
-    super(storage, dtype, shape, steps, offset);
+    super(storage, dtype, shape, ownStrides, offset);
     keep(this);
     this.requiresGrad = requiresGrad;
   }

@@ -10,7 +10,7 @@ export class Handle {
   declare readonly dtype: DType;
   declare readonly shape: Shape;
   /** The strides, or null for those of row-major order: nearly all, and a list of each tensor's own would be a fifth of what it allocates. */
-  declare readonly steps: Shape | null;
+  declare readonly ownStrides: Shape | null;
   /** Of the first element, in elements. */
   declare readonly offset: number;
   /** Who released this handle ('' while it is live). */
@@ -22,11 +22,11 @@ export class Handle {
   /** The handle that its scope owned before it. */
   declare older: Handle | null;
 
-  constructor(storage: Storage, dtype: DType, shape: Shape, steps: Shape | null, offset: number) {
+  constructor(storage: Storage, dtype: DType, shape: Shape, ownStrides: Shape | null, offset: number) {
     this.storage = storage;
     this.dtype = dtype;
     this.shape = shape;
-    this.steps = steps;
+    this.ownStrides = ownStrides;
     this.offset = whole(offset);
     this.releasedBy = '';
     this.kept = false;
@@ -36,12 +36,12 @@ export class Handle {
 
   /** In elements, may be 0 (broadcast) or negative (flip). */
   get strides(): Shape {
-    return this.steps ?? contiguousStrides(this.shape);
+    return this.ownStrides ?? contiguousStrides(this.shape);
   }
 
   /** Whether the elements lie one after the other in row-major order. */
   get isContiguous(): boolean {
-    return this.steps === null || isContiguous(this.shape, this.steps);
+    return this.ownStrides === null || isContiguous(this.shape, this.ownStrides);
   }
 }
 

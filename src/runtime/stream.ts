@@ -100,13 +100,13 @@ export function command(
 }
 
 function operand(start: number, t: Handle, flag: number): number {
-  const { shape, steps, offset } = t;
+  const { shape, ownStrides, offset } = t;
   const rank = shape.length;
   let form = codeOf(t.dtype) + perAxis * rank + flag;
   let at = start + 1;
   if (offset === 0) form += atStart;
   else words[at++] = offset;
-  if (steps === null) form += rowMajor;
+  if (ownStrides === null) form += rowMajor;
   words[start] = form + perBlock * t.storage.block;
   let size = 1;
   for (let i = 0; i < rank; i++) {
@@ -115,7 +115,7 @@ function operand(start: number, t: Handle, flag: number): number {
     words[at++] = n;
   }
   elements += size;
-  if (steps !== null) for (let i = 0; i < rank; i++) words[at++] = steps[i] as number;
+  if (ownStrides !== null) for (let i = 0; i < rank; i++) words[at++] = ownStrides[i] as number;
   return at;
 }
 

@@ -70,8 +70,8 @@ export function specOf(t: Tensor): Spec {
 /** A claim on t, for a node. */
 export function save(t: Tensor): SavedTensor {
   t.storage.refs++;
-  const { storage, dtype, shape, steps, offset } = t;
-  return { storage, dtype, shape, steps, offset, version: storage.version, source: sourceOf(t), index: t.nodeIndex };
+  const { storage, dtype, shape, ownStrides, offset } = t;
+  return { storage, dtype, shape, ownStrides, offset, version: storage.version, source: sourceOf(t), index: t.nodeIndex };
 }
 
 /** A handle on a saved tensor, connected to the graph as the original was. Throws GradError if it was modified in place since. */
@@ -82,7 +82,7 @@ export function unpack(saved: SavedTensor, op: string): Tensor {
       `a tensor [${saved.shape.join(',')}] that its gradient needs was modified in place after the forward pass; call backward() before optimizer.step() or other in-place changes`,
     );
   }
-  const t = viewHandle(saved, saved.shape, saved.steps, saved.offset);
+  const t = viewHandle(saved, saved.shape, saved.ownStrides, saved.offset);
   if (saved.source instanceof Tensor) t.leaf = saved.source;
   else t.node = saved.source;
   t.nodeIndex = saved.index;

@@ -37,7 +37,7 @@ export interface SavedTensor {
   readonly storage: Storage;
   readonly dtype: DType;
   readonly shape: Shape;
-  readonly steps: Shape | null;
+  readonly ownStrides: Shape | null;
   readonly offset: number;
   readonly version: number;
   /** Where its own gradient goes, for higher order. */

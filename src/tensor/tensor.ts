@@ -38,8 +38,8 @@ export class Tensor extends Handle {
   declare private gradient: Tensor | null;
 
   /** Internal: use tensor(), zeros() and the like. */
-  constructor(storage: Storage, dtype: DType, shape: Shape, steps: Shape | null, offset: number) {
-    super(storage, dtype, shape, steps, offset);
+  constructor(storage: Storage, dtype: DType, shape: Shape, ownStrides: Shape | null, offset: number) {
+    super(storage, dtype, shape, ownStrides, offset);
     this.node = null;
     this.nodeIndex = 0;
     this.leaf = null;
@@ -238,13 +238,13 @@ export function emptyTensor(shape: Shape, dtype: DType): Tensor {
 
 /** A new handle on the same values, without graph. */
 export function shareHandle(t: Tensor): Tensor {
-  return viewHandle(t, t.shape, t.steps, t.offset);
+  return viewHandle(t, t.shape, t.ownStrides, t.offset);
 }
 
 /** A new handle on a window of the same storage, without graph. */
-export function viewHandle(t: Pick<Handle, 'storage' | 'dtype'>, shape: Shape, steps: Shape | null, offset: number): Tensor {
+export function viewHandle(t: Pick<Handle, 'storage' | 'dtype'>, shape: Shape, ownStrides: Shape | null, offset: number): Tensor {
   t.storage.refs++;
-  return new Tensor(t.storage, t.dtype, shape, steps, offset);
+  return new Tensor(t.storage, t.dtype, shape, ownStrides, offset);
 }
 
 /** Writes JavaScript values into a contiguous tensor, converting as its dtype asks. */
