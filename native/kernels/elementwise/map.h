@@ -11,14 +11,16 @@ inline constexpr int32_t kAheadBytes = 4096;  // rows that stream ask for their 
 inline constexpr bool kRepeatedRowsFromL2 = kVecBytes == 32;
 inline constexpr int64_t kRepeatedRowBytes[2] = {12288, 131072};  // shortest and longest
 
-/// y[i] = f(x[0][i], x[1][i], ...) for i in 0..n-1; contiguous, n >= 1, element types as registered. Values must not depend on how the
-/// elements are cut into rows.
+/// What a row function is told beside its operands.
 struct RowHints {
   bool streamed = false;        // y is larger than the caches and had better be stored past them
   uint8_t repeated = 0;         // bit k: x[k] is one number, of which there is a whole vector and no more
   bool into_l2 = false;         // rows that stream ask for their operands into L2, not into L1
   int32_t ahead = kAheadBytes;  // how far ahead of them rows that stream ask for operands; 0: they are in the caches
 };
+
+/// y[i] = f(x[0][i], x[1][i], ...) for i in 0..n-1; contiguous, n >= 1, element types as registered. Values must not depend on how the
+/// elements are cut into rows.
 using RowFn = void (*)(void* y, const void* const* x, int64_t n, const double* params, RowHints hints);
 
 /// What a row function does with an input that is one number along a row: it needs n of them, or knows what to do with one vector.
