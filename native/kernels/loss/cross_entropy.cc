@@ -151,20 +151,17 @@ CR_INLINE void cross_entropy_grad_row(const CrossEntropy<T>& k, const T* x, int6
   const V high = splat<V>(stats.high), log_sum = splat<V>(stats.log_sum), scale = splat<V>(g * stats.scale);
   const T own = g * ((1 - k.smoothing) * k.weight[label * k.weight_stride]);
   const auto power = [=](V some) CR_INLINE_LAMBDA { return scale * exp_weight((some - high) - log_sum); };
+  const auto ask = [=](int64_t i) CR_INLINE_LAMBDA { prefetch(x + i + kPowerBlock); };
   T at_label = power(splat<V>(x[label]))[0];  // a streamed row is not read again
   if (k.smoothing > 0) {
     const T* w = k.smoothed;
     const V share = splat<V>(g * (k.smoothing / static_cast<T>(n)));
-    write_row(dx, n, streamed, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
-      prefetch(x + i + kPowerBlock);
-      return power(load_some(x + i, m)) - share * load_some(w + i, m);
-    });
+    const auto value = [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return power(load_some(x + i, m)) - share * load_some(w + i, m); };
+    write_row(dx, n, streamed, value, ask);
     at_label -= (share * splat<V>(w[label]))[0];
   } else {
-    write_row(dx, n, streamed, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
-      prefetch(x + i + kPowerBlock);
-      return power(load_some(x + i, m));
-    });
+    write_row(
+        dx, n, streamed, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return power(load_some(x + i, m)); }, ask);
   }
   dx[label] = at_label - own;
 }
