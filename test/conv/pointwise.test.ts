@@ -31,6 +31,7 @@ test.each([1, 3])('1 x 1: blocks of k, planes that compete for cache sets, resul
   const draw = new Integers(22);
   expect(compare(draw, pointwise(1, [500, 30], [9, 11]), 'f32')).toBe('');
   expect(compare(draw, pointwise(1, [30, 1000], [8, 8]), 'f64')).toBe('');
+  expect(compare(draw, pointwise(2, [36, 7], [96, 97]), 'f32')).toBe(''); // asked for
   for (const outputs of [90, 120]) expect(compare(draw, pointwise(2, [20, outputs], [32, 32]), 'f32')).toBe('');
   for (const size of [
     [128, 128],

@@ -49,8 +49,8 @@ struct PointwiseWeight {
   int64_t bias_stride;
 };
 /// [group][sliver][k][rows of the sliver].
-template <class T>
-CR_INLINE const T* pack_slivers(Context& ctx, const PointwiseWeight<T>& w, int64_t groups, const Rows& rows, int64_t k) {
+template <class T, class Slivers>
+CR_INLINE const T* pack_slivers(Context& ctx, const PointwiseWeight<T>& w, int64_t groups, const Slivers& rows, int64_t k) {
   T* packed = scratch<T>(ctx, groups * rows.rows * k);
   parallel_range(ctx, groups * rows.slivers, max_of(1, kSliverElements / max_of(1, k * kPointRows)), [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {

@@ -1,22 +1,40 @@
 #include "kernels/conv/pointwise.h"
 
+#include "kernels/conv/point_chunks.h"
 #include "kernels/conv/point_tile.h"
 #include "simd/stream.h"
 
 namespace chainrule::CR_ISA {
 
-// A panel of columns goes past all rows of the weight before the next one begins: the panel is read where it lies, in the planes, and
-// stays in L1 or L2; the weight, packed once, comes from L2.
-
 inline constexpr int64_t kPointUnits = 32;  // wanted
 
+/// The product of one image and group.
 template <class T>
-CR_INLINE void multiply_planes(Context& ctx, const ConvShape& s, const PointwiseWeight<T>& w, int64_t rows, int64_t k,
-                               const TensorView& from, const TensorView& to) {
-  const int64_t pixels = s.h.in * s.w.in, products = s.batch * s.groups;
-  if (products * rows * pixels == 0) return;
-  const int64_t wanted = min_of(ceil_div(kPointUnits, products), ceil_div(rows * k * pixels, kUnitWork));
-  const int64_t each = ceil_div(ceil_div(pixels, max_of(1, wanted)), kPointCols<T>) * kPointCols<T>, parts = ceil_div(pixels, each);
+struct PlaneProduct {
+  const T* a;
+  StridedB<T> x;
+  StridedC<T> y;
+};
+template <class T>
+CR_INLINE PlaneProduct<T> plane_product(const ConvShape& s, const PointwiseWeight<T>& w, const T* packed, int64_t rows, int64_t k,
+                                        const TensorView& from, const TensorView& to, int64_t product) {
+  const int64_t group = product % s.groups, image = product / s.groups;
+  PlaneProduct<T> p{packed + group * rows * k,
+                    {static_cast<const T*>(from.data) + image * from.strides[0] + group * k * from.strides[1], from.strides[1], 1},
+                    {static_cast<T*>(to.data) + image * to.strides[0] + group * rows * to.strides[1], to.strides[1], 1}};
+  if (w.bias != nullptr) {
+    p.y.bias = w.bias + group * rows * w.bias_stride;
+    p.y.bias_row = w.bias_stride;
+  }
+  return p;
+}
+
+/// A panel of columns goes past all rows of the weight before the next one begins: the panel is read where it lies, in the planes, and
+/// stays in L1 or L2; the weight, packed once, comes from L2.
+template <class T>
+CR_INLINE void multiply_by_panels(Context& ctx, const ConvShape& s, const PointwiseWeight<T>& w, int64_t rows, int64_t k,
+                                  const TensorView& from, const TensorView& to, int64_t each) {
+  const int64_t pixels = s.h.in * s.w.in, products = s.batch * s.groups, parts = ceil_div(pixels, each);
   const Rows slivers{0, rows, ceil_div(rows, kPointRows)};
   const T* packed = pack_slivers(ctx, w, s.groups, slivers, k);
   const KBlocks blocks = k_blocks(k);
@@ -27,17 +45,8 @@ CR_INLINE void multiply_planes(Context& ctx, const ConvShape& s, const Pointwise
                         aligned(to.strides[1] * size);
   parallel_units(ctx, products * parts, [&](int64_t unit, int worker) {
     T* buffer = worker_scratch<T>(ctx, worker, kPointScratch<T>);
-    const int64_t group = unit / parts % s.groups, image = unit / parts / s.groups;
-    PointProduct<T> p{slivers,
-                      k,
-                      packed + group * rows * k,
-                      {static_cast<const T*>(from.data) + image * from.strides[0] + group * k * from.strides[1], from.strides[1], 1},
-                      {static_cast<T*>(to.data) + image * to.strides[0] + group * rows * to.strides[1], to.strides[1], 1},
-                      streamed};
-    if (w.bias != nullptr) {
-      p.y.bias = w.bias + group * rows * w.bias_stride;
-      p.y.bias_row = w.bias_stride;
-    }
+    const PlaneProduct<T> plane = plane_product(s, w, packed, rows, k, from, to, unit / parts);
+    const PointProduct<T> p{slivers, k, plane.a, plane.x, plane.y, streamed};
     const int64_t first = unit % parts * each, end = min_of(pixels, first + each);
     for (int64_t r = 0; r < k; ++r) prefetch_run(p.x.data + r * p.x.row + first, min_of(kPointCols<T>, end - first) * size);
     for (int64_t col = first; col < end; col += kPointCols<T>) {
@@ -49,6 +58,37 @@ CR_INLINE void multiply_planes(Context& ctx, const ConvShape& s, const Pointwise
     }
     if (streamed) stream_fence();
   });
+}
+
+/// The same in chunks of panels (AVX2).
+template <class T>
+CR_INLINE void multiply_by_chunks(Context& ctx, const ConvShape& s, const PointwiseWeight<T>& w, int64_t rows, int64_t k,
+                                  const TensorView& from, const TensorView& to, int64_t each) {
+  const int64_t pixels = s.h.in * s.w.in, products = s.batch * s.groups, parts = ceil_div(pixels, each), units = products * parts;
+  const T* packed = pack_whole_slivers(ctx, w, s.groups, rows, k);
+  const bool asks = products * k * pixels * static_cast<int64_t>(sizeof(T)) >= kAskedBytes;
+  parallel_units(ctx, units, [&](int64_t unit, int worker) {
+    T* buffer = worker_scratch<T>(ctx, worker, kChunkScratch<T>);
+    const PlaneProduct<T> plane = plane_product(s, w, packed, rows, k, from, to, unit / parts);
+    const int64_t first = unit % parts * each, next = (unit + 1) % parts * each;
+    const T* then = unit + 1 < units ? plane_product(s, w, packed, rows, k, from, to, (unit + 1) / parts).x.data + next : nullptr;
+    multiply_chunks(ChunkProduct<T>{rows, k, plane.a, plane.x, plane.y, asks}, first, min_of(pixels, first + each), then, buffer);
+  });
+}
+
+template <class T>
+CR_INLINE void multiply_planes(Context& ctx, const ConvShape& s, const PointwiseWeight<T>& w, int64_t rows, int64_t k,
+                               const TensorView& from, const TensorView& to) {
+  const int64_t pixels = s.h.in * s.w.in, products = s.batch * s.groups;
+  if (products * rows * pixels == 0) return;
+  const bool whole = kAvx2Tile && worker_count(ctx) == 1;
+  const int64_t wanted = whole ? 1 : min_of(ceil_div(kPointUnits, products), ceil_div(rows * k * pixels, kUnitWork));
+  const int64_t cols = kAvx2Tile ? kTileCols<T> : kPointCols<T>, each = ceil_div(ceil_div(pixels, max_of(1, wanted)), cols) * cols;
+  if constexpr (kAvx2Tile) {
+    multiply_by_chunks(ctx, s, w, rows, k, from, to, each);
+  } else {
+    multiply_by_panels(ctx, s, w, rows, k, from, to, each);
+  }
 }
 
 void multiply_pointwise(Context& ctx, const ConvShape& s, const PointwiseWeight<float>& w, int64_t rows, int64_t k, const TensorView& from,
