@@ -87,3 +87,24 @@ describe('reductions along a middle axis, for sizes around the thresholds', () =
     expect([...(await max(y, { axis: 1 }).data())]).toEqual(want.map(() => NaN));
   });
 });
+
+describe('reductions of planes', () => {
+  it.each([127, 128, 784, 4096, 4097, 9000])(
+    'have the same bits for planes of %i in the order of memory and from other layouts',
+    async (n) => {
+      const draw = random(`planes of ${n}`);
+      const x = fromArray(
+        Float32Array.from({ length: 5 * 3 * n }, () => 2 * draw.next() - 1),
+        [5, 3, n],
+      );
+      const channels = x.permute([1, 0, 2]).contiguous().permute([1, 0, 2]); // a channel's planes lie side by side
+      const turned = x.permute([2, 1, 0]).contiguous().permute([2, 1, 0]);
+      for (const reduced of [sum, mean, max, variance]) {
+        const expected = await reduced(x, { axis: [0, 2] }).data();
+        for (const layout of [channels, turned]) expect(await reduced(layout, { axis: [0, 2] }).data()).toEqual(expected);
+      }
+      const each = await cat(Array.from({ length: 3 }, (_, c) => sum(x.slice([null, [c, c + 1], null])).reshape([1]))).data();
+      (await sum(x, { axis: [0, 2] }).data()).forEach((value, c) => expect(value).toBeCloseTo(Number(each[c]), 2));
+    },
+  );
+});

@@ -1,11 +1,12 @@
 #pragma once
 // The driver of all reductions: any axes, any strides. What is reduced in which order follows from shapes alone:
-//   rows     the last axis is reduced: blocks of up to 4096 elements, in sixteen lanes
+//   rows     the last axis is reduced: blocks of up to 4096 elements, in sixteen lanes (planes: the same, read in the order of memory)
 //   columns  the last axis is kept: strips of columns, blocks of 128 rows added row by row
 // and a binary tree over the blocks (simd/lanes.h). So a result has the same bits for any layout, any number of threads and any instruction
 // set. Neighbouring axes are merged; what is not contiguous is gathered block by block.
 #include "kernels/reduce/columns.h"
 #include "kernels/reduce/plan.h"
+#include "kernels/reduce/planes.h"
 #include "kernels/reduce/rows.h"
 
 namespace chainrule::CR_ISA {
@@ -24,6 +25,8 @@ CR_INLINE void reduce(Context& ctx, const TensorView& x, const TensorView* c, co
   if (plan.outputs == 0) return;
   if (plan.columns) {
     reduce_columns<Op, A>(ctx, plan, from, constants, to);
+  } else if (const RowCut cut = cut_rows(plan); has_planes<A, T>(plan, cut)) {
+    reduce_planes<Op, A>(ctx, plan, cut, from, constants, to);
   } else {
     reduce_rows<Op, A>(ctx, plan, from, constants, to);
   }

@@ -209,6 +209,15 @@ CR_INLINE int64_t row_segment(const Reduction& plan, const RowCut& cut) {
   return segment_blocks(cut.blocks, plan.count / (cut.blocks > 0 ? cut.blocks : 1), plan.outputs);
 }
 
+/// The tree over n blocks, or subtrees, of one result.
+template <class Op, class A>
+Lanes<A> join_parts(const Lanes<A>* parts, int64_t n) {
+  BlockTree<Op, A> tree;
+  tree.pushed = 0;
+  for (int64_t i = 0; i < n; ++i) tree_push(tree, parts[i]);
+  return tree_total(tree);
+}
+
 template <class Op, class A, class T, class Y>
 CR_INLINE void reduce_rows(Context& ctx, const Reduction& plan, const T* x, const A* c, Y* y) {
   const RowCut cut = cut_rows(plan);
@@ -228,10 +237,7 @@ CR_INLINE void reduce_rows(Context& ctx, const Reduction& plan, const T* x, cons
   });
   Position at = position_at(kept, kept.rank, 0);
   for (int64_t i = 0; i < plan.outputs; ++i, advance(kept, kept.rank, at)) {
-    BlockTree<Op, A> tree;
-    tree.pushed = 0;
-    for (int64_t s = 0; s < segments; ++s) tree_push(tree, parts[i * segments + s]);
-    store_result<Op, A>(plan, tree_total(tree), c == nullptr ? A{} : c[at.c], y + at.y);
+    store_result<Op, A>(plan, join_parts<Op, A>(parts + i * segments, segments), c == nullptr ? A{} : c[at.c], y + at.y);
   }
 }
 
