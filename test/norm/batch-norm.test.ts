@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { batchNorm, fromArray, ones, zeros } from '../../src/index.js';
+import { batchNorm, fromArray, ones, zeros, type Tensor } from '../../src/index.js';
+import { random } from '../helpers/random.js';
 
 const values = Float64Array.from({ length: 2 * 3 * 20 }, (_, i) => ((i * 37) % 101) / 10 - 5);
 
@@ -66,5 +67,30 @@ describe('batchNorm when training', () => {
     // A sum of 9900 numbers is rounded at most some 40 times on its way (blocks, lanes, tree), and half of one may be taken away.
     expect(Math.abs(Number(gotMean) - mean)).toBeLessThanOrEqual(40 * 2 ** -24 * Math.abs(mean));
     expect(Math.abs(Number(gotVariance) - variance)).toBeLessThanOrEqual(80 * 2 ** -24 * variance + (2 ** -24 * mean) ** 2);
+  });
+
+  it.each([127, 128, 784, 4097])('has the same bits for channels of planes of %i among others and alone', async (n) => {
+    const draw = random(`batchNorm of planes of ${n}`);
+    const numbers = (): Tensor =>
+      fromArray(
+        Float32Array.from({ length: 3 * 5 * n }, () => 2 * draw.next() - 1),
+        [3, 5, n],
+      );
+    const [x, g] = [numbers(), numbers()];
+    const run = async (from: number, to: number): Promise<Float32Array[]> => {
+      const [own, cotangent] = [x, g].map((t) => t.slice([null, [from, to]]).contiguous()) as [Tensor, Tensor];
+      const weight = ones([to - from]);
+      own.requiresGrad = weight.requiresGrad = true;
+      const y = batchNorm(own, { training: true, weight });
+      y.mul(cotangent).sum().backward();
+      const [gX, gWeight] = [own.grad, weight.grad] as [Tensor, Tensor];
+      const channels = [y, gX].map((t) => t.permute([1, 0, 2]).contiguous());
+      return Promise.all([...channels, gWeight].map(async (t) => (await t.data()) as Float32Array));
+    };
+    const together = await run(0, 5);
+    for (let c = 0; c < 5; c++) {
+      const each = together.map((values) => values.slice((c * values.length) / 5, ((c + 1) * values.length) / 5));
+      expect(await run(c, c + 1)).toEqual(each);
+    }
   });
 });

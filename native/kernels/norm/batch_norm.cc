@@ -1,121 +1,8 @@
-// Batch normalisation of x [N, C, S] over N and S: statistics and normalisation of one channel after the other, while it is in cache.
-// Of x [N, C], where a channel's elements lie apart: all channels together, row by row.
-#include "kernels/norm/batch_norm_rows.h"
+// Batch normalisation of x [N, C, S] over N and S. Large planes are visited in the order of memory, statistics first; smaller ones channel
+// by channel, while one is in cache. Of x [N, C], where a channel's elements lie apart: all channels together, row by row.
+#include "kernels/norm/batch_norm_planes.h"
 
 namespace chainrule::CR_ISA {
-
-/// Channels whose rows are shorter than this are gathered first, a group of them together.
-inline constexpr int64_t kShortestChannelRow = 16;
-inline constexpr int64_t kChannelGroup = 16;
-
-struct Channels {
-  int64_t batch, channels, inner;
-};
-CR_INLINE bool by_rows(const Channels& k) { return k.inner == 1 && k.channels > 1 && k.batch > 0; }
-CR_INLINE Channels channels_of(const TensorView& x) {
-  CR_CHECK(x.rank == 3);
-  const Channels k = {x.shape[0], x.shape[1], x.shape[2]};
-  CR_CHECK((k.inner <= 1 || x.strides[2] == 1) && (k.channels <= 1 || x.strides[1] == k.inner) &&
-           (k.batch <= 1 || x.strides[0] == k.channels * k.inner));
-  return k;
-}
-CR_INLINE void check_like(const TensorView& view, const Channels& k) {
-  const Channels own = channels_of(view);
-  CR_CHECK(own.batch == k.batch && own.channels == k.channels && own.inner == k.inner);
-}
-template <class T>
-CR_INLINE T* per_channel(const TensorView& view, const Channels& k) {
-  CR_CHECK(view.rank == 1 && view.shape[0] == k.channels);
-  return static_cast<T*>(view.data);
-}
-
-/// The elements of one channel: `runs` rows of `length`, `stride` apart.
-template <class T>
-struct Channel {
-  T* data;
-  int64_t runs, length, stride;
-};
-
-/// Calls body(channel, operands) for every channel with its rows in each of N operands; the first `Outputs` of them are written.
-template <int N, int Outputs, class T, class Body>
-CR_INLINE void for_channels(Context& ctx, const Channels& k, T* const (&operands)[N], Body body) {
-  if (k.inner >= kShortestChannelRow) {
-    parallel_units(ctx, k.channels, [&](int64_t c, int) {
-      Channel<T> rows[N];
-      for (int n = 0; n < N; ++n) rows[n] = {operands[n] + c * k.inner, k.batch, k.inner, k.channels * k.inner};
-      body(c, rows);
-    });
-    return;
-  }
-  const int64_t length = k.batch * k.inner;
-  parallel_units(ctx, (k.channels + kChannelGroup - 1) / kChannelGroup, [&](int64_t unit, int worker) {
-    const int64_t first = unit * kChannelGroup;
-    const int64_t group = k.channels - first < kChannelGroup ? k.channels - first : kChannelGroup;
-    T* memory = worker_scratch<T>(ctx, worker, N * group * length);
-    const auto each = [&](int n, auto copy) {
-      for (int64_t b = 0; b < k.batch; ++b) {
-        for (int64_t c = 0; c < group; ++c) {
-          T* there = operands[n] + (b * k.channels + first + c) * k.inner;
-          T* here = memory + (n * group + c) * length + b * k.inner;
-          for (int64_t i = 0; i < k.inner; ++i) copy(there[i], here[i]);
-        }
-      }
-    };
-    for (int n = Outputs; n < N; ++n) each(n, [](T& there, T& here) { here = there; });
-    for (int64_t c = 0; c < group; ++c) {
-      Channel<T> rows[N];
-      for (int n = 0; n < N; ++n) rows[n] = {memory + (n * group + c) * length, 1, length, length};
-      body(first + c, rows);
-    }
-    for (int n = 0; n < Outputs; ++n) each(n, [](T& there, T& here) { there = here; });
-  });
-}
-
-/// Sums of what body(i, m) gives for begin..end-1: of the first, and of the first times the second. Op is JoinSum, the order that of
-/// sum_two_range.
-template <class T, class Body>
-CR_INLINE Two<Lanes<T>> sum_products(int64_t begin, int64_t end, Body body) {
-  constexpr int parts = Lanes<T>::kParts, lanes = kLanes<T>, groups = 2;
-  Two<Lanes<T>> sum[groups] = {};
-  const auto add = [&](Two<Lanes<T>>& to, int k, const Two<Vec<T>>& value) CR_INLINE_LAMBDA {
-    to.first.part[k] += value.first;
-    to.second.part[k] = fma(value.first, value.second, to.second.part[k]);
-  };
-  int64_t i = begin;
-  for (; i + groups * kVirtualLanes <= end; i += groups * kVirtualLanes) {
-#pragma GCC unroll 2
-    for (int g = 0; g < groups; ++g) {
-#pragma GCC unroll 8
-      for (int k = 0; k < parts; ++k) add(sum[g], k, body(i + g * kVirtualLanes + k * lanes, static_cast<int64_t>(lanes)));
-    }
-  }
-  sum[0] = {join_lanes<JoinSum>(sum[0].first, sum[1].first), join_lanes<JoinSum>(sum[0].second, sum[1].second)};
-  while (i < end) {
-#pragma GCC unroll 8
-    for (int k = 0; k < parts && i < end; ++k, i += lanes) {
-      const int64_t left = end - i;
-      const Two<Vec<T>> value = body(i, left < lanes ? left : static_cast<int64_t>(lanes));
-      const auto counts = lanes_below<Vec<T>>(left);
-      add(sum[0], k, {select<Vec<T>>(counts, value.first, Vec<T>{}), select<Vec<T>>(counts, value.second, Vec<T>{})});
-    }
-  }
-  return sum[0];
-}
-/// The same over all elements of a channel; row_body(r) gives the body of row r.
-template <class T, class RowBody>
-CR_INLINE Two<T> sum_channel(int64_t runs, int64_t length, RowBody row_body) {
-  BlockTree<JoinSum, T> first, second;
-  first.pushed = second.pushed = 0;
-  for (int64_t r = 0; r < runs; ++r) {
-    const auto body = row_body(r);
-    for (int64_t start = 0; start < length; start += kBlockElements) {
-      const Two<Lanes<T>> block = sum_products<T>(start, length - start < kBlockElements ? length : start + kBlockElements, body);
-      tree_push(first, block.first);
-      tree_push(second, block.second);
-    }
-  }
-  return {fold_lanes<JoinSum, T>(tree_total(first)), fold_lanes<JoinSum, T>(tree_total(second))};
-}
 
 struct Moments {
   double count, mean, squares;  // sum of squared deviations from the mean
@@ -124,17 +11,30 @@ struct Moments {
 /// Elements whose mean is taken for a first guess of the channel's.
 inline constexpr int64_t kPivotElements = 1024;
 
-/// In one pass over memory: the sum s of x - p and that of its square, q, where p is the mean of the first elements; the mean is p + s / n
-/// and the squared deviations from it are q - s^2 / n. Where that would take more than half of q away, p was a bad guess: the pass is
-/// repeated with the mean as p. So the difference loses one binary place at most.
+/// The pivot p of a channel whose first run are n elements from x.
+template <class T>
+CR_INLINE T pivot_of(const T* x, int64_t n) {
+  const int64_t some = n < kPivotElements ? n : kPivotElements;
+  return reduce_each<JoinSum, T>(some, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(x + i, m); }) / static_cast<T>(some);
+}
+/// From the sum s of x - p and that of its square, q, over n elements: the mean is p + s / n and the squared deviations from it are
+/// q - s^2 / n. Where that takes more than half of q away, p was a bad guess, and `good` becomes false.
+template <class T>
+CR_INLINE Moments moments_about(T pivot, const Two<T>& sums, double count, bool& good) {
+  const double sum = static_cast<double>(sums.first), squares = static_cast<double>(sums.second), shift = sum / count;
+  const double taken = sum * shift;
+  good = !(taken > squares / 2);
+  return {count, static_cast<double>(pivot) + shift, taken > squares ? 0 : squares - taken};
+}
+
+/// In one pass over memory, with the mean of the first elements as p; where that is a bad guess the pass is repeated with the mean as p. So
+/// the difference loses one binary place at most.
 template <class T>
 CR_INLINE Moments channel_moments(const Channel<T>& x) {
   using V = Vec<T>;
   const double count = static_cast<double>(x.runs * x.length);
   if (count == 0) return {0, 0, 0};
-  const int64_t some = x.length < kPivotElements ? x.length : kPivotElements;
-  const T first = reduce_each<JoinSum, T>(some, [=, &x](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(x.data + i, m); });
-  T pivot = first / static_cast<T>(some);
+  T pivot = pivot_of(x.data, x.length);
   for (int round = 0;; ++round) {
     const V centre = splat<V>(pivot);
     const Two<T> sums = sum_channel<T>(x.runs, x.length, [=, &x](int64_t r) CR_INLINE_LAMBDA {
@@ -146,11 +46,47 @@ CR_INLINE Moments channel_moments(const Channel<T>& x) {
         return Two<V>{d, d};
       };
     });
-    const double sum = static_cast<double>(sums.first), squares = static_cast<double>(sums.second), shift = sum / count;
-    const double mean = static_cast<double>(pivot) + shift, taken = sum * shift;
-    if (round > 0 || !(taken > squares / 2)) return {count, mean, taken > squares ? 0 : squares - taken};
-    pivot = static_cast<T>(mean);
+    bool good;
+    const Moments moments = moments_about(pivot, sums, count, good);
+    if (round > 0 || good) return moments;
+    pivot = static_cast<T>(moments.mean);
   }
+}
+
+/// The moments of all channels as means and (biased) variances, in the order of memory.
+template <class T>
+CR_INLINE void plane_moments(Context& ctx, const Channels& k, T* x, T* means, T* variances) {
+  using V = Vec<T>;
+  T* pivots = scratch<T>(ctx, k.channels);
+  parallel_range(ctx, k.channels, kRowsGrain / kPivotElements, [&](int64_t begin, int64_t end) {
+    for (int64_t c = begin; c < end; ++c) pivots[c] = pivot_of(x + c * k.inner, k.inner);
+  });
+  auto* sums = scratch<Two<T>>(ctx, k.channels);
+  sum_planes(ctx, k, sums, [=](int64_t at, int64_t c) CR_INLINE_LAMBDA {
+    const T* from = x + at;
+    const V centre = splat<V>(pivots[c]);
+    return [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
+      const V d = load_some(from + i, m) - centre;
+      return Two<V>{d, d};
+    };
+  });
+  for (int64_t c = 0; c < k.channels; ++c) {
+    bool good;
+    Moments moments = moments_about(pivots[c], sums[c], static_cast<double>(k.batch * k.inner), good);
+    if (!good) moments = channel_moments<T>({x + c * k.inner, k.batch, k.inner, k.channels * k.inner});
+    means[c] = static_cast<T>(moments.mean);
+    variances[c] = static_cast<T>(moments.squares / moments.count);
+  }
+}
+/// y = (x - centre) slope + level for x [N, C, S], in the order of memory.
+template <class T>
+CR_INLINE void normalise_planes(Context& ctx, const Channels& k, const T* x, const ChannelLines<T>& lines, T* y) {
+  using V = Vec<T>;
+  map_planes(ctx, k, y, [=](int64_t at, int64_t c) CR_INLINE_LAMBDA {
+    const T* from = x + at;
+    const V centre = splat<V>(lines.centre[c]), slope = splat<V>(lines.slope[c]), level = splat<V>(lines.level[c]);
+    return [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return fma(load_some(from + i, m) - centre, slope, level); };
+  });
 }
 
 CR_INLINE double reciprocal_root(double variance, double eps) { return 1.0 / __builtin_sqrt(variance + eps); }
@@ -203,6 +139,10 @@ void batch_norm(Context& ctx, const Args& args) {
     map_channels<T>(ctx, x, k.batch, k.channels, lines, y);
     return;
   }
+  if (by_planes<T>(k)) {
+    plane_moments(ctx, k, x, means, variances);
+    return normalise_planes(ctx, k, x, {means, channel_slopes(ctx, k, variances, weight, eps), bias}, y);
+  }
   for_channels<2, 1, T>(ctx, k, {y, x}, [&](int64_t c, const Channel<T>(&rows)[2]) {
     const Moments moments = channel_moments(rows[1]);
     means[c] = static_cast<T>(moments.mean);
@@ -223,12 +163,7 @@ void batch_norm_apply(Context& ctx, const Args& args) {
   const ChannelLines<T> lines = {operands[2], slopes, operands[1]};
   T *x = static_cast<T*>(args.in[0].data), *y = static_cast<T*>(args.out[0].data);
   if (k.inner == 1) return map_channels<T>(ctx, x, k.batch, k.channels, lines, y);
-  parallel_range(ctx, k.batch * k.channels, kRowsGrain / (k.inner + 16) + 1, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin, c = begin % k.channels; row < end; ++row, c = c + 1 < k.channels ? c + 1 : 0) {
-      const int64_t at = row * k.inner;
-      normalise<T>({x + at, 1, k.inner, 0}, lines.centre[c], lines.slope[c], lines.level[c], {y + at, 1, k.inner, 0});
-    }
-  });
+  normalise_planes(ctx, k, x, lines, y);
 }
 
 /// Sums of g and of g (x - mean) over one channel.
@@ -268,6 +203,30 @@ CR_INLINE void batch_norm_grad_channel(const Channel<T> (&rows)[3], T mean, T rs
   }
 }
 
+/// sums[c]: those of g and of g (x - mean) over channel c, in the order of memory.
+template <class T>
+CR_INLINE void cotangent_plane_sums(Context& ctx, const Channels& k, const T* g, const T* x, const T* mean, Two<T>* sums) {
+  using V = Vec<T>;
+  sum_planes(ctx, k, sums, [=](int64_t at, int64_t c) CR_INLINE_LAMBDA {
+    const T *a = g + at, *b = x + at;
+    const V centre = splat<V>(mean[c]);
+    return [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return Two<V>{load_some(a + i, m), load_some(b + i, m) - centre}; };
+  });
+}
+/// dx = scale ((g - level) - (x - centre) slope), in the order of memory.
+template <class T>
+CR_INLINE void map_cotangent_planes(Context& ctx, const Channels& k, const T* g, const T* x, const ChannelLines<T>& lines, const T* scales,
+                                    T* dx) {
+  using V = Vec<T>;
+  map_planes(ctx, k, dx, [=](int64_t at, int64_t c) CR_INLINE_LAMBDA {
+    const T *a = g + at, *b = x + at;
+    const V centre = splat<V>(lines.centre[c]), slope = splat<V>(lines.slope[c]), level = splat<V>(lines.level[c]);
+    const V scale = splat<V>(scales[c]);
+    return [=](int64_t i, int64_t m)
+               CR_INLINE_LAMBDA { return scale * ((load_some(a + i, m) - level) - (load_some(b + i, m) - centre) * slope); };
+  });
+}
+
 /// g and x [N, C, S], weight, mean and variance [C] -> dx, dweight = sum of g xhat, dbias = sum of g;
 /// dx = weight rstd (g - mean of g - xhat mean of (g xhat)).
 template <class T>
@@ -280,25 +239,33 @@ void batch_norm_grad(Context& ctx, const Args& args) {
   T *dweight = per_channel<T>(args.out[1], k), *dbias = per_channel<T>(args.out[2], k);
   const double eps = args.params[0];
   T *dx = static_cast<T*>(args.out[0].data), *g = static_cast<T*>(args.in[0].data), *x = static_cast<T*>(args.in[1].data);
-  if (!by_rows(k)) {
+  if (!by_rows(k) && !by_planes<T>(k)) {
     for_channels<3, 1, T>(ctx, k, {dx, g, x}, [&](int64_t c, const Channel<T>(&rows)[3]) {
       const T rstd = static_cast<T>(reciprocal_root(static_cast<double>(variance[c]), eps));
       batch_norm_grad_channel(rows, mean[c], rstd, weight[c], dweight[c], dbias[c]);
     });
     return;
   }
-  const T* sums = cotangent_sums<T>(ctx, g, x, mean, k.batch, k.channels);
+  auto* sums = scratch<Two<T>>(ctx, k.channels);
+  if (by_rows(k)) {
+    const T* columns = cotangent_sums<T>(ctx, g, x, mean, k.batch, k.channels);
+    for (int64_t c = 0; c < k.channels; ++c) sums[c] = {columns[c], columns[k.channels + c]};
+  } else {
+    cotangent_plane_sums<T>(ctx, k, g, x, mean, sums);
+  }
   T *scale = scratch<T>(ctx, k.channels), *level = scratch<T>(ctx, k.channels), *slope = scratch<T>(ctx, k.channels);
-  const T count = static_cast<T>(k.batch);
+  const T count = static_cast<T>(k.batch * k.inner);
   for (int64_t c = 0; c < k.channels; ++c) {
     const T rstd = static_cast<T>(reciprocal_root(static_cast<double>(variance[c]), eps));
-    dweight[c] = sums[k.channels + c] * rstd;
-    dbias[c] = sums[c];
+    dweight[c] = sums[c].second * rstd;
+    dbias[c] = sums[c].first;
     scale[c] = rstd * weight[c];
     level[c] = dbias[c] / count;
     slope[c] = dweight[c] * rstd / count;
   }
-  map_cotangents<T>(ctx, g, x, k.batch, k.channels, {mean, slope, level}, scale, dx);
+  const ChannelLines<T> lines = {mean, slope, level};
+  if (by_rows(k)) return map_cotangents<T>(ctx, g, x, k.batch, k.channels, lines, scale, dx);
+  map_cotangent_planes<T>(ctx, k, g, x, lines, scale, dx);
 }
 
 /// running = running + momentum (batch - running), in place; the variance is corrected by n / (n - 1) first.
