@@ -118,7 +118,7 @@ CR_INLINE void multiply_chunks(const ChunkProduct<T>& p, int64_t first, int64_t 
       const T* following = !slab.last ? x + count * p.x.row + col : col + cols < end ? p.x.data + col + cols : then;
       Ahead next;
       if (p.asks && following != nullptr) next = {following, p.x.row * size, min_of(blocks.size, p.k), ceil_div(cols * size, kCacheLine)};
-      const bool in_place = slivers <= kFewPanelUses && !crowd<T>(p.x.row, count);
+      const bool in_place = slivers <= kFewPanelUses;
       const int64_t whole = in_place ? 0 : cols / kTileCols<T> - (ceil_div(cols % kTileCols<T>, kLanes<T>) == 1 && cols > kTileCols<T>);
       pack_chunk(x + col, p.x.row, count, whole, buffer, each);
       for (int64_t n = 0, j = 0, width = 0; j < cols; ++n, j += width) {
