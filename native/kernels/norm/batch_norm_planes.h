@@ -43,7 +43,8 @@ CR_INLINE void sum_planes(Context& ctx, const Channels& k, Two<T>* sums, PlaneBo
   });
 }
 
-/// y = f(i, m) for element i of each plane on, where plane_body(at, c) gives the plane's f; past the caches where they could not hold y.
+/// y[at + i] = f(i, m), where plane_body(at, c) gives the f of channel c's plane that begins at element `at`; past the caches where they
+/// could not hold y.
 template <class T, class PlaneBody>
 CR_INLINE void map_planes(Context& ctx, const Channels& k, T* y, PlaneBody plane_body) {
   const int64_t planes = k.batch * k.channels, bytes = k.inner * static_cast<int64_t>(sizeof(T));
