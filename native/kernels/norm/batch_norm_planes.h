@@ -6,16 +6,20 @@
 
 namespace chainrule::CR_ISA {
 
-/// Whether planes are large enough: the lanes of their sums are at most a quarter of x. The others go channel by channel.
+CR_INLINE int64_t blocks_of_plane(const Channels& k) { return (k.inner + kBlockElements - 1) / kBlockElements; }
+
+/// Whether planes are large enough, and the lanes of their sums few: at most a quarter of x. The others go channel by channel.
 template <class T>
 CR_INLINE bool by_planes(const Channels& k) {
-  return k.batch > 1 && k.inner * static_cast<int64_t>(sizeof(T)) >= static_cast<int64_t>(4 * sizeof(Two<Lanes<T>>));
+  constexpr int64_t lanes = sizeof(Two<Lanes<T>>);
+  if (k.batch < 2 || k.inner * static_cast<int64_t>(sizeof(T)) < 4 * lanes) return false;
+  return k.batch * k.channels * blocks_of_plane(k) * lanes <= kMostPlaneLanes;
 }
 
 /// sums[c] is what sum_channel gives for channel c; plane_body(at, c) gives the body of its plane that begins at element `at`.
 template <class T, class PlaneBody>
 CR_INLINE void sum_planes(Context& ctx, const Channels& k, Two<T>* sums, PlaneBody plane_body) {
-  const int64_t blocks = (k.inner + kBlockElements - 1) / kBlockElements, each = k.batch * blocks;
+  const int64_t blocks = blocks_of_plane(k), each = k.batch * blocks;
   auto* parts = scratch<Two<Lanes<T>>>(ctx, k.channels * each);
   parallel_range(ctx, k.batch * k.channels, kRowsGrain / k.inner + 1, [&](int64_t begin, int64_t end) {
     int64_t item = begin / k.channels, c = begin % k.channels;

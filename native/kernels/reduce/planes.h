@@ -9,12 +9,16 @@ namespace chainrule::CR_ISA {
 template <class A>
 inline constexpr int64_t kShortestPlane = 8 * sizeof(Lanes<A>);
 
+/// Bytes of lanes at most. Scratch memory of 4 MiB is granted even where tensors fill the budget, which must not stop a sum.
+inline constexpr int64_t kMostPlaneLanes = int64_t{3} << 20;
+
 /// Whether plan is one of them, contiguous runs of at least kShortestPlane bytes.
 template <class A, class T>
 CR_INLINE bool has_planes(const Reduction& plan, const RowCut& cut) {
   const AxisGroup &kept = plan.kept, &reduced = plan.reduced;
   if (!cut.by_run || !cut.in_place || reduced.rank != 2 || kept.rank != 1 || kept.shape[0] == 1) return false;
   if (plan.run * static_cast<int64_t>(sizeof(T)) < kShortestPlane<A>) return false;
+  if (plan.outputs * cut.blocks * static_cast<int64_t>(sizeof(Lanes<A>)) > kMostPlaneLanes) return false;
   return kept.x[0] >= plan.run && reduced.x[0] >= kept.shape[0] * kept.x[0];
 }
 
