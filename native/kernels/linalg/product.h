@@ -290,15 +290,21 @@ CR_INLINE KeptB<T> kept_right(Context& ctx, const Product<T>& p, int32_t input) 
   return kept_panels(ctx, input, right_of(p), p.k, p.n, p.b_col == 1 ? kLongPatience : kPatience);
 }
 
-inline constexpr int64_t kTurnedSize = int64_t{1} << 18;  // of a result that is turned as a whole: it stays in L2
+inline constexpr int64_t kTurnedSize = int64_t{1} << 18;  // of a result that is turned as a whole, in whole vectors: it stays in L2
 inline constexpr int64_t kTurnGrain = int64_t{1} << 13;
+
+/// Elements from row to row of a result that is turned.
+template <class T>
+CR_INLINE int64_t turned_row(const Product<T>& p) {
+  return ceil_div(p.n, kLanes<T>) * kLanes<T>;
+}
 
 /// A result in columns goes to rows first, into which runs of tiles write and add, and is turned once. Tile by tile, each in a call of its
 /// own and turned for each block of k, linear layers of 16 to 128 rows take 1.02 to 1.12 times as long (AVX2; elsewhere not tried).
 template <class T>
 CR_INLINE void run_turned(Context& ctx, const Product<T>& p) {
   Product<T> rows = p;
-  rows.c_row = ceil_div(p.n, kLanes<T>) * kLanes<T>;
+  rows.c_row = turned_row(p);
   rows.c_col = 1;
   rows.c = scratch<T>(ctx, p.m * rows.c_row);
   for_rectangles(ctx, rows, [&](const Rect& rect, const Place<T>&, int worker, const Setting& setting) {
@@ -330,7 +336,7 @@ void run_product(Context& ctx, Product<T> p, int32_t input) {
     return;
   }
   exchange_when_faster(p);
-  if (kAvx2Tile && p.c_col != 1 && p.batch_rank == 0 && p.m * p.n <= kTurnedSize) return run_turned(ctx, p);
+  if (kAvx2Tile && p.c_col != 1 && p.batch_rank == 0 && p.m * turned_row(p) <= kTurnedSize) return run_turned(ctx, p);
   const bool single = is_single_block<T>(p.m, p.n, p.k);
   // With AVX2, tiles of four rows: in runs down a panel, not along a sliver, they take 0.91 to 0.96 of the time from L3.
   const bool near = kAvx2Tile && p.batch_rank > 0 && is_near_left(p.m, p.n, p.k, left_of(p), result_of(p)) &&
