@@ -5,6 +5,7 @@
 //   d loss / d x_c = scale p_c - (1 - s) w_t [c = t] - s / C w_c,   scale = (1 - s) w_t + s / C sum_c w_c
 #include "kernels/loss/labels.h"
 #include "kernels/norm/softmax_rows.h"
+#include "kernels/norm/write_row.h"
 
 namespace chainrule::CR_ISA {
 

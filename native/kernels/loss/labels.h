@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/view.h"
 #include "kernels/norm/softmax_rows.h"
+#include "kernels/norm/write_row.h"
 #include "simd/parallel.h"
 #include "simd/row_lanes.h"
 #include "simd/transpose.h"

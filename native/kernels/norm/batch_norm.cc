@@ -70,13 +70,21 @@ CR_INLINE void plane_moments(Context& ctx, const Channels& k, T* x, T* means, T*
       return Two<V>{d, d};
     };
   });
-  for (int64_t c = 0; c < k.channels; ++c) {
-    bool good;
-    Moments moments = moments_about(pivots[c], sums[c], static_cast<double>(k.batch * k.inner), good);
-    if (!good) moments = channel_moments<T>({x + c * k.inner, k.batch, k.inner, k.channels * k.inner});
+  const auto keep = [=](int64_t c, const Moments& moments) {
     means[c] = static_cast<T>(moments.mean);
     variances[c] = static_cast<T>(moments.squares / moments.count);
+  };
+  auto* badly_guessed = scratch<int64_t>(ctx, k.channels);
+  int64_t bad = 0;
+  for (int64_t c = 0; c < k.channels; ++c) {
+    bool good;
+    keep(c, moments_about(pivots[c], sums[c], static_cast<double>(k.batch * k.inner), good));
+    if (!good) badly_guessed[bad++] = c;
   }
+  parallel_units(ctx, bad, [&](int64_t n, int) {
+    const int64_t c = badly_guessed[n];
+    keep(c, channel_moments<T>({x + c * k.inner, k.batch, k.inner, k.channels * k.inner}));
+  });
 }
 /// y = (x - centre) slope + level for x [N, C, S], in the order of memory.
 template <class T>

@@ -2,7 +2,7 @@
 // Batch normalisation of x [N, C, S] in the order of memory, plane by plane, whatever channel they belong to: sums over all channels side
 // by side, then what becomes of the elements.
 #include "kernels/norm/batch_norm_channels.h"
-#include "kernels/norm/softmax_rows.h"
+#include "kernels/norm/write_row.h"
 
 namespace chainrule::CR_ISA {
 

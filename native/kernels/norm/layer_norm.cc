@@ -1,5 +1,6 @@
 // Layer normalisation of rows [rows, n], and its gradient; without centring it is root mean square normalisation.
 #include "kernels/norm/softmax_rows.h"
+#include "simd/stream.h"
 #include "simd/views.h"
 
 namespace chainrule::CR_ISA {
