@@ -88,15 +88,25 @@ describe('large results', () => {
     });
   });
 
-  it('of every second column of two operands', () => {
-    const [height, width] = [2 * rows + 3, columns];
-    const [a, b] = [ramp(height * width, 7919), ramp(height * width, 104_729)];
+  // Rows of 502 elements begin anywhere in a vector; the last one ends where its operands do.
+  it.each([
+    ['f32', 8603, 1],
+    ['f64', 4303, 3],
+    ['i32', 8603, 3],
+    ['u8', 33_600, 1],
+  ] as const)('of every second column of two operands (%s, %i rows, threads: %i)', (dtype, height, threads) => {
+    engine.setThreads(threads);
+    const width = columns;
+    const positive = (all: Float32Array): Float32Array => all.map((v) => (v + 500) % 101);
+    const [a, b] = [positive(ramp(height * width, 7919)), positive(ramp(height * width, 104_729))];
     const half = (width + 1) / 2;
     const second = (all: Float32Array, i: number): number => all[Math.floor(i / half) * width + 2 * (i % half)] ?? 0;
+    const difference = (i: number): number => second(a, i) - second(b, i);
     scope(() => {
-      const [ta, tb] = [a, b].map((all) => slice(fromArray(all, [height, width]), [null, [0, null, 2]]));
+      const [ta, tb] = [a, b].map((all) => slice(fromArray(all, [height, width]).to(dtype), [null, [0, null, 2]]));
       if (ta === undefined || tb === undefined) throw new Error('unreachable');
       expect(firstDifference(add(ta, tb).dataSync(), (i) => second(a, i) + second(b, i))).toBe(-1);
+      expect(firstDifference(sub(ta, tb).dataSync(), (i) => (dtype === 'u8' ? difference(i) & 255 : difference(i)))).toBe(-1);
       const [small, other] = [ta, tb].map((t) => narrow(t, 0, 5, 9));
       if (small === undefined || other === undefined) throw new Error('unreachable');
       expect(firstDifference(add(small, other).dataSync(), (i) => second(a, i + 5 * half) + second(b, i + 5 * half))).toBe(-1);

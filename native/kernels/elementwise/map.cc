@@ -42,7 +42,7 @@ CR_INLINE void pack_pair(const Map<N>& map, const Cursor<N>& cursor, Tiles<N>& t
 /// Whether operand n is a number along each row that the row function takes as such.
 template <int N>
 bool takes_number(const Map<N>& map, int n) {
-  return map.repeated == Repeated::as_vector && map.steps[n][map.last] == 0;
+  return map.reads == Reads::hinted && map.steps[n][map.last] == 0;
 }
 
 /// Whether operand n is the same row again and again, of a length for which that matters.
@@ -59,11 +59,12 @@ void map_runs(const Map<N>& map, bool streamed, int64_t begin, int64_t end) {
   const char* filled[N] = {};  // a repeated element is spread over its tile once
   int64_t width[N] = {};
   Source source[N] = {};
-  RowHints hints{.streamed = streamed};
+  const bool pair = has_even_pair(map);
+  RowHints hints{.streamed = streamed, .evens = kEvensWhereTheyLie && pair && streamed && map.reads == Reads::hinted};
   int64_t most = end - begin;
   for (int n = 1; n < N; ++n) {
     const int64_t step = map.steps[n][map.last];
-    source[n] = step == map.size[n] ? Source::direct : step == 0 ? Source::repeated : Source::packed;
+    source[n] = step == map.size[n] || hints.evens ? Source::direct : step == 0 ? Source::repeated : Source::packed;
     if (takes_number(map, n)) {
       hints.repeated |= static_cast<uint8_t>(1 << (n - 1));
     } else if (source[n] != Source::direct && most > kTile) {
@@ -71,8 +72,7 @@ void map_runs(const Map<N>& map, bool streamed, int64_t begin, int64_t end) {
     }
     hints.into_l2 |= source[n] == Source::direct && is_repeated_row(map, n);
   }
-  const bool pair = has_even_pair(map);
-  if (pair && streamed && most > kPairTile) most = kPairTile;
+  if (pair && streamed && !hints.evens && most > kPairTile) most = kPairTile;
   Cursor<N> cursor = cursor_at(map, begin);
   while (begin < end) {
     int64_t count = map.shape[map.last] - cursor.index[map.last];
@@ -82,7 +82,7 @@ void map_runs(const Map<N>& map, bool streamed, int64_t begin, int64_t end) {
     if (streamed && count == most && most <= kTile) {
       count -= static_cast<int64_t>(reinterpret_cast<uintptr_t>(cursor.at[0] + count * map.size[0]) % kCacheLine) / map.size[0];
     }
-    if (pair) pack_pair(map, cursor, tiles, count);
+    if (pair && !hints.evens) pack_pair(map, cursor, tiles, count);
     const void* inputs[N];
     for (int n = 1; n < N; ++n) {
       inputs[n - 1] = source[n] == Source::direct ? cursor.at[n] : tiles.bytes[n];
@@ -274,12 +274,12 @@ int64_t elements_of_one_row(const Args& args) {
 }
 
 template <int N>
-[[gnu::noinline]] void map_operands(Context& ctx, const Args& args, const TensorView* const (&views)[N], RowFn row, Repeated repeated) {
+[[gnu::noinline]] void map_operands(Context& ctx, const Args& args, const TensorView* const (&views)[N], RowFn row, Reads reads) {
   const auto loop = make_loop<N>(views);
   Map<N> map;
   map.last = loop.rank - 1;
   map.row = row;
-  map.repeated = repeated;
+  map.reads = reads;
   map.params = args.params;
   for (int32_t d = 0; d < loop.rank; ++d) map.shape[d] = loop.shape[d];
   for (int n = 0; n < N; ++n) {
@@ -314,7 +314,7 @@ template <int N>
 
 }  // namespace
 
-void map_rows(Context& ctx, const Args& args, RowFn row, Repeated repeated) {
+void map_rows(Context& ctx, const Args& args, RowFn row, Reads reads) {
   CR_CHECK(args.outs == 1 && args.ins >= 1 && args.ins <= 3);
   // What is small and plain, most of what small networks compute, is over before the general way would have begun.
   const int64_t plain = elements_of_one_row(args);
@@ -323,9 +323,9 @@ void map_rows(Context& ctx, const Args& args, RowFn row, Repeated repeated) {
     for (int32_t n = 0; n < args.ins; ++n) inputs[n] = args.in[n].data;
     return row(args.out->data, inputs, plain, args.params, {});
   }
-  if (args.ins == 1) return map_operands<2>(ctx, args, {&args.out[0], &args.in[0]}, row, repeated);
-  if (args.ins == 2) return map_operands<3>(ctx, args, {&args.out[0], &args.in[0], &args.in[1]}, row, repeated);
-  map_operands<4>(ctx, args, {&args.out[0], &args.in[0], &args.in[1], &args.in[2]}, row, repeated);
+  if (args.ins == 1) return map_operands<2>(ctx, args, {&args.out[0], &args.in[0]}, row, reads);
+  if (args.ins == 2) return map_operands<3>(ctx, args, {&args.out[0], &args.in[0], &args.in[1]}, row, reads);
+  map_operands<4>(ctx, args, {&args.out[0], &args.in[0], &args.in[1], &args.in[2]}, row, reads);
 }
 
 }  // namespace chainrule::CR_ISA

@@ -1,6 +1,7 @@
 #pragma once
 // The driver of all elementwise kernels: any strides and broadcasting, threads, and a row function that sees contiguous data only. It is
 // compiled once per instruction set (map.cc); a kernel adds its row function and nothing else.
+#include "simd/shuffle.h"
 #include "simd/stream.h"
 
 namespace chainrule::CR_ISA {
@@ -11,10 +12,15 @@ inline constexpr int32_t kAheadBytes = 4096;  // rows that stream ask for their 
 inline constexpr bool kRepeatedRowsFromL2 = kVecBytes == 32;
 inline constexpr int64_t kRepeatedRowBytes[2] = {12288, 131072};  // shortest and longest
 
+// Whether results that stream are computed from every second element of two operands where these lie, instead of from tiles that they are
+// packed into. With AVX2 that takes 0.70 of the time, with the baseline 0.56. With AVX-512 it was not measured.
+inline constexpr bool kEvensWhereTheyLie = kVecBytes <= 32;
+
 /// What a row function is told beside its operands.
 struct RowHints {
   bool streamed = false;        // y is larger than the caches and had better be stored past them
   uint8_t repeated = 0;         // bit k: x[k] is one number, of which there is a whole vector and no more
+  bool evens = false;           // x[0][2 i] and x[1][2 i] stand for x[0][i] and x[1][i]; only where y is streamed
   bool into_l2 = false;         // rows that stream ask for their operands into L2, not into L1
   int32_t ahead = kAheadBytes;  // how far ahead of them rows that stream ask for operands; 0: they are in the caches
 };
@@ -23,11 +29,11 @@ struct RowHints {
 /// elements are cut into rows.
 using RowFn = void (*)(void* y, const void* const* x, int64_t n, const double* params, RowHints hints);
 
-/// What a row function does with an input that is one number along a row: it needs n of them, or knows what to do with one vector.
-enum class Repeated : uint8_t { as_row, as_vector };
+/// How a row function reads its inputs: only packed, or by its hints as well.
+enum class Reads : uint8_t { packed, hinted };
 
 /// Runs `row` over out[0] and up to three inputs broadcast to its shape. Operands that are not contiguous go through tiles in L1.
-void map_rows(Context& ctx, const Args& args, RowFn row, Repeated repeated = Repeated::as_row);
+void map_rows(Context& ctx, const Args& args, RowFn row, Reads reads = Reads::packed);
 
 /// What a tensor of T holds in memory: a bool is a byte, 0 or 1.
 template <class T>
@@ -100,10 +106,26 @@ __attribute__((noinline)) void same_type_vectors(T* out, const T* a, const T* b,
   }
   same_type_loop<Way::streamed, Op, Inputs>(out, a, b, n, params, hints);
 }
+
+/// y[i] = f(a[2 i], b[2 i]), past the caches.
+template <class Op, class T>
+__attribute__((noinline)) void evens_row(T* out, const T* a, const T* b, int64_t n, const double* params) {
+  const auto many = [=](int64_t i) {
+    const int64_t low = 2 * i, high = low + kLanes<T>;
+    return apply<Op>(params, evens(load(a + low), load(a + high)), evens(load(b + low), load(b + high)));
+  };
+  const auto one = [=](int64_t i) { return apply<Op>(params, load_partial(a + 2 * i, 1), load_partial(b + 2 * i, 1))[0]; };
+  stream_run(out, n - 1, many, one);  // what stands behind the last element is not ours to read
+  out[n - 1] = one(n - 1);
+}
+
 /// Row function of an op whose inputs and output are all T.
 template <class Op, int Inputs, class T>
 void same_type_row(void* y, const void* const* x, int64_t n, const double* params, RowHints hints) {
   T* out = static_cast<T*>(y);
+  if constexpr (Inputs == 2 && kEvensWhereTheyLie) {
+    if (hints.evens) return evens_row<Op>(out, static_cast<const T*>(x[0]), static_cast<const T*>(x[1]), n, params);
+  }
   const auto input = [&](int k, int64_t i) { return static_cast<const T*>(x[k]) + (step_of<T>(hints, k) == 0 ? 0 : i); };
   // A part of a vector up to where stores are aligned (half as fast where they are not), whole vectors, and the rest.
   int64_t done = 0, part = to_next_vector(out, n);
@@ -125,7 +147,7 @@ void same_type_row(void* y, const void* const* x, int64_t n, const double* param
 
 template <class Op, int Inputs, class T>
 void run_same_type(Context& ctx, const Args& args) {
-  map_rows(ctx, args, &same_type_row<Op, Inputs, Stored<T>>, Repeated::as_vector);
+  map_rows(ctx, args, &same_type_row<Op, Inputs, Stored<T>>, Reads::hinted);
 }
 
 }  // namespace chainrule::CR_ISA

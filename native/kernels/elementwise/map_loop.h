@@ -15,7 +15,7 @@ struct Map {
   char* data[N];
   int size[N];
   RowFn row;
-  Repeated repeated;
+  Reads reads;
   const double* params;
 };
 
