@@ -1,18 +1,28 @@
 // Every element the same value.
 #include "kernels/elementwise/loops.h"
+#include "kernels/elementwise/map.h"
 
 namespace chainrule::CR_ISA {
 
 template <class T>
 void run_fill(Context& ctx, const Args& args) {
   const auto loop = make_loop<1>({&args.out[0]});
-  T* y = static_cast<T*>(args.out[0].data);
-  const T value = static_cast<T>(args.params[0]);
-  const int64_t stride = loop.strides[0][loop.rank - 1];
-  parallel_range(ctx, element_count(loop), kGrainElements, [&](int64_t begin, int64_t end) {
+  auto* y = static_cast<Stored<T>*>(args.out[0].data);
+  const auto value = static_cast<Stored<T>>(static_cast<T>(args.params[0]));
+  const int64_t stride = loop.strides[0][loop.rank - 1], n = element_count(loop);
+  const bool streamed = n * static_cast<int64_t>(sizeof value) >= kStreamBytes;
+  const Vec<Stored<T>> values = splat_any<Stored<T>>(value);
+  parallel_range(ctx, n, kGrainElements, [&](int64_t begin, int64_t end) {
     walk(loop, begin, end, [&](const int64_t* offsets, int64_t count) {
-      for (int64_t i = 0; i < count; ++i) y[offsets[0] + i * stride] = value;
+      Stored<T>* to = y + offsets[0];
+      if (stride == 1 && streamed) return stream_fill(to, value, count);
+      int64_t i = 0;
+      if (stride == 1) {
+        for (; i + kLanes<Stored<T>> <= count; i += kLanes<Stored<T>>) store(to + i, values);
+      }
+      for (; i < count; ++i) to[i * stride] = value;
     });
+    if (streamed) stream_fence();
   });
 }
 
