@@ -141,6 +141,30 @@ describe.each(floats)('special values in %s', (dtype) => {
     same(floorDivide(x(-1, 5, -5, 5, -0, 7.5), x(inf, -3, 3, 0, 3, 2)), [-1, -2, -2, inf, -0, 3]);
   });
 
+  it('remainder and floorDivide are exact where the quotient is next to a whole number, and where it is huge', () => {
+    const python = (a: number, b: number): number => (a % b !== 0 && a % b < 0 !== b < 0 ? (a % b) + b : a % b);
+    for (const [dtype, ulp, most] of [
+      ['f32', 2 ** -24, 30],
+      ['f64', 2 ** -53, 60],
+    ] as const) {
+      const round = dtype === 'f32' ? Math.fround : (v: number): number => v;
+      const [a, b]: [number[], number[]] = [[], []];
+      for (let i = 0; i < 2000; i++) {
+        const divisor = round(((i % 7) - 3.5) * (1 + Math.sin(i) / 2));
+        const quotient = Math.round(2 ** ((most * i) / 2000)) * (i % 2 === 0 ? 1 : -1);
+        a.push(round(divisor * quotient * (1 + ((i % 5) - 2) * ulp)));
+        b.push(divisor);
+      }
+      const [rest, whole] = [values(remainder(list(a, dtype), list(b, dtype))), values(floorDivide(list(a, dtype), list(b, dtype)))];
+      a.forEach((v, i) => {
+        const [divisor, want] = [b[i]!, round(python(v, b[i]!))];
+        expect(rest[i], `${v} % ${divisor}`).toBe(want);
+        if (Math.abs(v / divisor) < 2 ** 22)
+          expect(whole[i]! + 0, `${v} // ${divisor}`).toBe(Math.round((v - python(v, divisor)) / divisor) + 0);
+      });
+    }
+  });
+
   it('gradients at infinities are the limits, not inf * 0', () => {
     const at = x(-inf, -1e4, 1e4, inf);
     at.requiresGrad = true;
