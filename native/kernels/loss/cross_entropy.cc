@@ -85,32 +85,53 @@ struct RowResults {
   T *losses, *stats, *weights;
 };
 
-/// Rows of at most kShortRow classes, one in each lane; they are added in the same order.
+/// The labels of rows in lanes, and the numbers that belong to them.
 template <class T>
-CR_INLINE void cross_entropy_short_rows(Context& ctx, const CrossEntropy<T>& k, const RowResults<T>& to) {
+struct LaneLabels {
+  int64_t label[kLanes<T>];  // -1: the row is to be ignored
+  Vec<T> weight;             // of the label, 0 where it is to be ignored
+  IntVec<Vec<T>> counts;     // -1 where it is not
+};
+template <class T>
+CR_INLINE LaneLabels<T> lane_labels(const CrossEntropy<T>& k, int64_t row, int64_t group) {
+  LaneLabels<T> lanes;
+  T weights[kLanes<T>] = {};
+  IntFor<T> counts[kLanes<T>] = {};
+  const int64_t first = label_row_offset(k.rows, 1, row), next = next_row_stride(k.rows, 1);
+  for (int64_t i = 0; i < group; ++i) {
+    const int64_t label = checked_label_at(k.rows, row + i, first + i * next, k.ignored);
+    lanes.label[i] = label;
+    counts[i] = label < 0 ? 0 : -1;
+    weights[i] = label < 0 ? T{0} : k.weight[label * k.weight_stride];
+  }
+  lanes.weight = load(weights);
+  lanes.counts = load(counts);
+  return lanes;
+}
+
+/// Short rows or rows side by side, one in each lane; they are added in the same order.
+template <class T>
+CR_INLINE void cross_entropy_lanes(Context& ctx, const CrossEntropy<T>& k, const RowResults<T>& to) {
   using V = Vec<T>;
-  const int64_t rows = k.rows.rows, n = k.rows.classes, next_label = next_row_stride(k.rows, 1);
+  const int64_t rows = k.rows.rows, n = k.rows.classes;
   const T share = k.smoothing / static_cast<T>(n);
-  for_short_label_rows<T>(ctx, k.rows, k.logits, GradRows<T>{k.rows, nullptr}, [&](int64_t row, int64_t group, V(&v)[kShortRow]) {
-    V powers[kShortRow];
+  for_label_lanes<T>(ctx, k.rows, k.logits, GradRows<T>{k.rows, nullptr}, [&](int64_t row, int64_t group, const V* v) {
     const V high = fold_row_lanes<JoinLarger>(v, n);
-    for (int64_t c = 0; c < n; ++c) powers[c] = exp_weight(v[c] - high);
-    const V log_sum = log(fold_row_lanes<JoinSum>(powers, n));
+    const V log_sum = log(fold_row_lanes<JoinSum, 1, V>(n, [&](int64_t c) CR_INLINE_LAMBDA { return exp_weight(v[c] - high); }));
     store_some(to.stats + row, high, group);
     store_some(to.stats + rows + row, log_sum, group);
     V smooth = {};
     if (k.smoothing > 0) {
-      for (int64_t c = 0; c < n; ++c) powers[c] = splat<V>(k.smoothed[c]) * (log_sum - (v[c] - high));
-      smooth = splat<V>(share) * fold_row_lanes<JoinSum>(powers, n);
+      smooth = splat<V>(share) * fold_row_lanes<JoinSum, kLaneGroups<T>, V>(
+                                     n, [&](int64_t c) CR_INLINE_LAMBDA { return splat<V>(k.smoothed[c]) * (log_sum - (v[c] - high)); });
     }
-    const int64_t first_label = label_row_offset(k.rows, 1, row);
-    for (int64_t i = 0; i < group; ++i) {
-      const int64_t label = checked_label_at(k.rows, row + i, first_label + i * next_label, k.ignored);
-      const T weight = label < 0 ? T{0} : k.weight[label * k.weight_stride], own = (1 - k.smoothing) * weight;
-      to.weights[row + i] = weight;
-      to.stats[2 * rows + row + i] = label < 0 ? T{0} : own + share * k.weight_total;
-      to.losses[row + i] = label < 0 ? T{0} : own * (log_sum[i] - (v[label][i] - high[i])) + smooth[i];
-    }
+    const LaneLabels<T> labels = lane_labels(k, row, group);
+    T at_label[kLanes<T>] = {};
+    for (int64_t i = 0; i < group; ++i) at_label[i] = labels.label[i] < 0 ? T{0} : v[labels.label[i]][i];
+    const V own = splat<V>(1 - k.smoothing) * labels.weight, loss = own * (log_sum - (load(at_label) - high)) + smooth;
+    store_some(to.weights + row, labels.weight, group);
+    store_some(to.stats + 2 * rows + row, select<V>(labels.counts, own + splat<V>(share * k.weight_total), V{}), group);
+    store_some(to.losses + row, select<V>(labels.counts, loss, V{}), group);
   });
 }
 
@@ -126,8 +147,8 @@ void cross_entropy(Context& ctx, const Args& args) {
   T* stats = static_cast<T*>(args.out[1].data);
   T* weights = scratch<T>(ctx, rows);
   T* losses = per_row ? loss : scratch<T>(ctx, rows);
-  if (k.rows.classes <= kShortRow) {
-    cross_entropy_short_rows<T>(ctx, k, {losses, stats, weights});
+  if (k.rows.classes <= kShortRow || side_by_side(k.rows, GradRows<T>{k.rows, nullptr})) {
+    cross_entropy_lanes<T>(ctx, k, {losses, stats, weights});
   } else {
     for_label_rows<T>(ctx, k.rows, k.logits, [&](const T* x, int64_t row) {
       const int64_t label = checked_label(k.rows, row, k.ignored);
@@ -178,32 +199,28 @@ struct Cotangents {
   }
 };
 
-/// The gradients of rows of at most kShortRow classes, one in each lane.
+/// The gradients of short rows or rows side by side, one in each lane.
 template <class T>
-CR_INLINE void cross_entropy_grad_short_rows(Context& ctx, const CrossEntropy<T>& k, const T* stats, const Cotangents<T>& cotangents,
-                                             const GradRows<T>& to) {
+CR_INLINE void cross_entropy_grad_lanes(Context& ctx, const CrossEntropy<T>& k, const T* stats, const Cotangents<T>& cotangents,
+                                        const GradRows<T>& to) {
   using V = Vec<T>;
-  const int64_t rows = k.rows.rows, n = k.rows.classes, next_label = next_row_stride(k.rows, 1);
-  for_short_label_rows<T>(ctx, k.rows, k.logits, to, [&](int64_t row, int64_t group, V(&v)[kShortRow]) {
+  const int64_t rows = k.rows.rows, n = k.rows.classes;
+  const bool single = cotangents.view.rank == 0;
+  const V for_all = splat<V>(single && rows > 0 ? Cotangents<T>::at(cotangents, 0) : T{0});
+  for_label_lanes<T>(ctx, k.rows, k.logits, to, [&](int64_t row, int64_t group, V* v) {
     const V high = load_some(stats + row, group), log_sum = load_some(stats + rows + row, group);
-    int64_t labels[kLanes<T>];
-    V g = {}, share = {};  // 0 where the label is to be ignored: then so is the row
-    IntVec<V> counts = {};
-    const int64_t first_label = label_row_offset(k.rows, 1, row);
-    for (int64_t i = 0; i < group; ++i) {
-      labels[i] = checked_label_at(k.rows, row + i, first_label + i * next_label, k.ignored);
-      counts[i] = labels[i] < 0 ? 0 : -1;
-      g[i] = Cotangents<T>::at(cotangents, row + i);
-      share[i] = g[i] * (k.smoothing / static_cast<T>(n));
-    }
-    const V scale = g * load_some(stats + 2 * rows + row, group);
+    const LaneLabels<T> labels = lane_labels(k, row, group);
+    V g = for_all;
+    for (int64_t i = 0; i < group && !single; ++i) g[i] = Cotangents<T>::at(cotangents, row + i);
+    const V scale = g * load_some(stats + 2 * rows + row, group), share = g * splat<V>(k.smoothing / static_cast<T>(n));
     for (int64_t c = 0; c < n; ++c) {
       V value = scale * exp_weight((v[c] - high) - log_sum);
       if (k.smoothing > 0) value = value - share * splat<V>(k.smoothed[c]);
-      v[c] = select<V>(counts, value, V{});
+      v[c] = select<V>(labels.counts, value, V{});
     }
+    const V own = g * (splat<V>(1 - k.smoothing) * labels.weight);
     for (int64_t i = 0; i < group; ++i) {
-      if (labels[i] >= 0) v[labels[i]][i] -= g[i] * ((1 - k.smoothing) * k.weight[labels[i] * k.weight_stride]);
+      if (labels.label[i] >= 0) v[labels.label[i]][i] -= own[i];
     }
   });
 }
@@ -223,7 +240,7 @@ void cross_entropy_grad(Context& ctx, const Args& args) {
   const T norm = k.reduction == LossReduction::mean ? *static_cast<const T*>(args.in[4].data) : T{1};
   const Cotangents<T> cotangents = {g, norm};
   const GradRows<T> to = {target, static_cast<T*>(dx.data)};
-  if (k.rows.classes <= kShortRow) return cross_entropy_grad_short_rows<T>(ctx, k, stats, cotangents, to);
+  if (k.rows.classes <= kShortRow || side_by_side(k.rows, to)) return cross_entropy_grad_lanes<T>(ctx, k, stats, cotangents, to);
   for_label_rows<T>(ctx, k.rows, k.logits, to, [&](const T* x, int64_t row, T* y, bool streamed) {
     const int64_t label = checked_label(k.rows, row, k.ignored);
     const RowStats<T> s = {stats[row], stats[rows + row], stats[2 * rows + row]};

@@ -40,10 +40,12 @@ CR_INLINE LabelRows make_label_rows(const TensorView& scores, const TensorView& 
     CR_CHECK(labels.shape[d] == scores.shape[own]);
     r.rows *= labels.shape[d];
     if (d == 0) continue;
-    r.inner *= labels.shape[d];
-    r.inner_shape[r.inner_rank] = labels.shape[d];
-    r.inner_stride[0][r.inner_rank] = scores.strides[own];
-    r.inner_stride[1][r.inner_rank++] = labels.strides[d];
+    const int64_t n = labels.shape[d], before = r.inner_rank - 1, stride[2] = {scores.strides[own], labels.strides[d]};
+    const bool merge = before >= 0 && r.inner_stride[0][before] == n * stride[0] && r.inner_stride[1][before] == n * stride[1];
+    const int64_t at = merge ? before : r.inner_rank++;
+    r.inner *= n;
+    r.inner_shape[at] = merge ? r.inner_shape[at] * n : n;
+    for (int k = 0; k < 2; ++k) r.inner_stride[k][at] = stride[k];
   }
   r.wide = labels.dtype == DType::i64;
   r.labels = labels.data;
@@ -96,6 +98,13 @@ CR_INLINE int64_t next_row_stride(const LabelRows& r, int operand) {
   return r.inner_rank > 0 ? r.inner_stride[operand][r.inner_rank - 1] : r.outer_stride[operand];
 }
 
+/// How many rows from `row` on (before `end`, at most `most`) lie evenly spaced in the scores and the labels.
+CR_INLINE int64_t even_rows(const LabelRows& r, int64_t row, int64_t end, int64_t most) {
+  const int64_t last = r.inner_rank > 0 ? r.inner_shape[r.inner_rank - 1] : r.rows;
+  const int64_t left = last - row % last, wanted = end - row < most ? end - row : most;
+  return left < wanted ? left : wanted;
+}
+
 /// The row `offset` elements from p; none where there is no result.
 template <class T>
 CR_INLINE T* row_of(T* p, int64_t offset) {
@@ -109,15 +118,13 @@ CR_INLINE void for_label_rows(Context& ctx, const LabelRows& r, const T* scores,
   const bool copy_x = r.class_stride != 1, copy_y = result.data != nullptr && result.rows.class_stride != 1, copies = copy_x || copy_y;
   const bool streamed = result.data != nullptr && !copy_y && is_streamed<T>(r.rows, n);
   const int64_t small = n >= 8192 ? 1 : 8192 / (n + 8) + 1, grain = copies ? (small + most - 1) / most * most : small;
-  const int64_t last = r.inner_rank > 0 ? r.inner_shape[r.inner_rank - 1] : r.rows;
   const int64_t x_next = next_row_stride(r, 0), y_next = next_row_stride(result.rows, 0);
   parallel_units(ctx, (r.rows + grain - 1) / grain, [&](int64_t unit, int worker) {
     T* buffer = copies ? worker_scratch<T>(ctx, worker, 2 * most * pitch) : nullptr;
     T* buffer_y = copies ? buffer + most * pitch : nullptr;
     const int64_t end = r.rows < (unit + 1) * grain ? r.rows : (unit + 1) * grain;
     for (int64_t row = unit * grain; row < end;) {
-      const int64_t left = last - row % last, wanted = end - row < most ? end - row : most;
-      const int64_t group = left < wanted ? left : wanted;
+      const int64_t group = even_rows(result.rows, row, end, even_rows(r, row, end, most));
       const T* from = scores + label_row_offset(r, 0, row);
       T* to = result.data == nullptr ? nullptr : result.data + label_row_offset(result.rows, 0, row);
       if (copy_x) gather_rows(from, x_next, r.class_stride, group, n, buffer, pitch);
@@ -130,19 +137,28 @@ CR_INLINE void for_label_rows(Context& ctx, const LabelRows& r, const T* scores,
     if (streamed) stream_fence();
   });
 }
-/// The same for rows of at most kShortRow classes, as many at a time as a vector has lanes: body(row, group, v) has v[c][i] with the score
-/// of class c in row + i, i < group. Where there is a result, what the body leaves in v is stored there.
+/// Whether rows, and those of the result, lie side by side and are not too long to be taken so.
+template <class T>
+CR_INLINE bool side_by_side(const LabelRows& r, const GradRows<T>& result) {
+  const auto all = [](const LabelRows& rows) { return rows.class_stride != 1 && next_row_stride(rows, 0) == 1; };
+  return r.classes <= kSideBySide && all(r) && all(result.rows);
+}
+
+/// The same for rows of at most kShortRow classes, or side by side, as many at a time as a vector has lanes: body(row, group, v) has
+/// v[c][i] with the score of class c in row + i, i < group. Where there is a result, what the body leaves in v is stored there.
 template <class T, class Body>
-CR_INLINE void for_short_label_rows(Context& ctx, const LabelRows& r, const T* scores, const GradRows<T>& result, Body body) {
-  const int64_t n = r.classes, last = r.inner_rank > 0 ? r.inner_shape[r.inner_rank - 1] : r.rows;
+CR_INLINE void for_label_lanes(Context& ctx, const LabelRows& r, const T* scores, const GradRows<T>& result, Body body) {
+  constexpr int64_t lanes = kLanes<T>;
+  const int64_t n = r.classes, most = (side_by_side(r, result) ? row_vectors<T>(n) : 1) * lanes;
+  const int64_t grain = (8192 / (n + 8) / most + 1) * most;
   const RowPlace from = {next_row_stride(r, 0), r.class_stride}, to = {next_row_stride(result.rows, 0), result.rows.class_stride};
-  parallel_range(ctx, r.rows, 8192 / (n + 8) / kShortRow * kShortRow, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end;) {
-      const int64_t left = last - row % last, wanted = end - row < kLanes<T> ? end - row : int64_t{kLanes<T>};
-      const int64_t group = left < wanted ? left : wanted;
-      Vec<T> v[kShortRow];
+  parallel_units(ctx, (r.rows + grain - 1) / grain, [&](int64_t unit, int worker) {
+    const int64_t end = r.rows < (unit + 1) * grain ? r.rows : (unit + 1) * grain;
+    Vec<T>* v = worker_scratch<Vec<T>>(ctx, worker, most / lanes * (n < kShortRow ? kShortRow : n));
+    for (int64_t row = unit * grain; row < end;) {
+      const int64_t group = even_rows(result.rows, row, end, even_rows(r, row, end, most));
       load_row_lanes(scores + label_row_offset(r, 0, row), from, group, n, v);
-      body(row, group, v);
+      for (int64_t i = 0; i < group; i += lanes) body(row + i, group - i < lanes ? group - i : lanes, v + i / lanes * n);
       if (result.data != nullptr) store_row_lanes(v, group, n, result.data + label_row_offset(result.rows, 0, row), to);
       row += group;
     }

@@ -19,6 +19,19 @@ CR_INLINE NllLoss<T> nll_loss_of(const TensorView& scores, const TensorView& lab
           static_cast<LossReduction>(static_cast<int>(params[1]))};
 }
 
+/// body(row, label or -1, offset of the row's scores) for rows begin..end-1.
+template <class Body>
+CR_INLINE void each_label(const LabelRows& r, int64_t begin, int64_t end, int64_t ignored, Body body) {
+  const int64_t next[2] = {next_row_stride(r, 0), next_row_stride(r, 1)};
+  for (int64_t row = begin; row < end;) {
+    const int64_t group = even_rows(r, row, end, end - row), scores = label_row_offset(r, 0, row), labels = label_row_offset(r, 1, row);
+    for (int64_t i = 0; i < group; ++i) {
+      body(row + i, checked_label_at(r, row + i, labels + i * next[1], ignored), scores + i * next[0]);
+    }
+    row += group;
+  }
+}
+
 /// x [N, C, d...], labels [N, d...], weight [C] -> loss [N, d...] or [], norm []. Outputs are contiguous.
 template <class T>
 void nll_loss(Context& ctx, const Args& args) {
@@ -31,11 +44,10 @@ void nll_loss(Context& ctx, const Args& args) {
   T* weights = scratch<T>(ctx, rows);
   T* losses = per_row ? loss : scratch<T>(ctx, rows);
   parallel_range(ctx, rows, kBlockElements, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const int64_t label = checked_label(k.rows, row, k.ignored);
+    each_label(k.rows, begin, end, k.ignored, [&](int64_t row, int64_t label, int64_t from) {
       weights[row] = label < 0 ? T{0} : k.weight[label * k.weight_stride];
-      losses[row] = label < 0 ? T{0} : -weights[row] * x[label_row_offset(k.rows, 0, row) + label * k.rows.class_stride];
-    }
+      losses[row] = label < 0 ? T{0} : -weights[row] * x[from + label * k.rows.class_stride];
+    });
   });
   reduce_losses(losses, weights, rows, k.reduction, loss, static_cast<T*>(args.out[1].data));
 }
@@ -52,17 +64,16 @@ void nll_loss_grad(Context& ctx, const Args& args) {
   const T divisor = k.reduction == LossReduction::mean ? *static_cast<const T*>(norm.data) : T{1};
   const T* cotangent = static_cast<const T*>(g.data);
   CR_CHECK(is_contiguous(dx));
-  parallel_range(ctx, element_count(dx), 16 * kBlockElements, [&](int64_t begin, int64_t end) {
-    std::memset(static_cast<T*>(dx.data) + begin, 0, static_cast<size_t>(end - begin) * sizeof(T));
-  });
+  T* dx_data = static_cast<T*>(dx.data);
+  const T scale = per_row ? T{0} : *cotangent / divisor;
+  parallel_range(ctx, element_count(dx), 16 * kBlockElements,
+                 [&](int64_t begin, int64_t end) { std::memset(dx_data + begin, 0, static_cast<size_t>(end - begin) * sizeof(T)); });
   parallel_range(ctx, k.rows.rows, kBlockElements, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      T* y = static_cast<T*>(dx.data) + label_row_offset(k.rows, 0, row);
-      const int64_t label = checked_label(k.rows, row, k.ignored);
-      if (label < 0) continue;
-      const T own = per_row ? cotangent[view_offset(g, row)] : *cotangent;
-      y[label * k.rows.class_stride] = -(own / divisor) * k.weight[label * k.weight_stride];
-    }
+    each_label(k.rows, begin, end, k.ignored, [&](int64_t row, int64_t label, int64_t to) {
+      if (label < 0) return;
+      const T own = per_row ? cotangent[view_offset(g, row)] / divisor : scale;
+      dx_data[to + label * k.rows.class_stride] = -own * k.weight[label * k.weight_stride];
+    });
   });
 }
 

@@ -39,9 +39,11 @@ CR_INLINE RowLoop<N> make_row_loop(const TensorView* const (&views)[N], double a
   for (int32_t d = 0; d < y.rank; ++d) {
     if (d == axis) continue;
     loop.rows *= y.shape[d];
-    loop.shape[loop.rank] = y.shape[d];
-    for (int n = 0; n < N; ++n) loop.strides[n][loop.rank] = views[n]->strides[d];
-    ++loop.rank;
+    bool merge = loop.rank > 0;
+    for (int n = 0; n < N && merge; ++n) merge = loop.strides[n][loop.rank - 1] == views[n]->strides[d] * y.shape[d];
+    const int32_t at = merge ? loop.rank - 1 : loop.rank++;
+    loop.shape[at] = merge ? loop.shape[at] * y.shape[d] : y.shape[d];
+    for (int n = 0; n < N; ++n) loop.strides[n][at] = views[n]->strides[d];
   }
   return loop;
 }
@@ -114,21 +116,35 @@ CR_INLINE void for_rows(Context& ctx, const RowLoop<N>& loop, T* y, const T* con
   });
 }
 
-/// The same for rows of at most kShortRow elements, as many at a time as a vector has lanes: body(v) has v[k][j] with element j of the rows
-/// of input k, and leaves the results in v[0].
+/// Whether the rows of every operand lie side by side, and are not too long to be taken so.
+template <int N>
+CR_INLINE bool side_by_side(const RowLoop<N>& loop) {
+  bool all = loop.rank > 0 && loop.length <= kSideBySide;
+  for (int n = 0; n < N && all; ++n) all = loop.step[n] != 1 && loop.strides[n][loop.rank - 1] == 1;
+  return all;
+}
+
+/// The same for rows of at most kShortRow elements, or side by side, as many at a time as a vector has lanes: body(v) has v[k][j] with
+/// element j of the rows of input k, and leaves the results in v[0].
 template <class T, int N, class Body>
-CR_INLINE void for_short_rows(Context& ctx, const RowLoop<N>& loop, T* y, const T* const (&x)[N - 1], Body body) {
-  constexpr int64_t lanes = kLanes<T>;
-  const int64_t n = loop.length, grain = kRowGrain / (n + 8) / kShortRow * kShortRow;
+CR_INLINE void for_row_lanes(Context& ctx, const RowLoop<N>& loop, T* y, const T* const (&x)[N - 1], Body body) {
+  const int64_t n = loop.length, most = (side_by_side(loop) ? row_vectors<T>(n) : 1) * kLanes<T>;
+  const int64_t grain = (kRowGrain / (n + 8) / most + 1) * most;
   const int32_t last = loop.rank - 1;
-  parallel_range(ctx, loop.rows, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end;) {
-      const int64_t group = even_rows(loop, row, end, lanes);
-      Vec<T> v[N - 1][kShortRow];
+  parallel_units(ctx, (loop.rows + grain - 1) / grain, [&](int64_t unit, int worker) {
+    const int64_t end = (unit + 1) * grain < loop.rows ? (unit + 1) * grain : loop.rows;
+    const int64_t own = most / kLanes<T> * (n < kShortRow ? kShortRow : n);  // vectors of an input
+    Vec<T>* buffer = worker_scratch<Vec<T>>(ctx, worker, (N - 1) * own);
+    for (int64_t row = unit * grain; row < end;) {
+      const int64_t group = even_rows(loop, row, end, most);
       const auto place = [&](int k) { return RowPlace{last >= 0 ? loop.strides[k][last] : 0, loop.step[k]}; };
-      for (int k = 1; k < N; ++k) load_row_lanes(x[k - 1] + row_offset(loop, k, row), place(k), group, n, v[k - 1]);
-      body(v);
-      store_row_lanes(v[0], group, n, y + row_offset(loop, 0, row), place(0));
+      for (int k = 1; k < N; ++k) load_row_lanes(x[k - 1] + row_offset(loop, k, row), place(k), group, n, buffer + (k - 1) * own);
+      for (int64_t r = 0; r * kLanes<T> < group; ++r) {
+        Vec<T>* v[N - 1];
+        for (int k = 0; k < N - 1; ++k) v[k] = buffer + k * own + r * n;
+        body(v);
+      }
+      store_row_lanes(buffer, group, n, y + row_offset(loop, 0, row), place(0));
       row += group;
     }
   });

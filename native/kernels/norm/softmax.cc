@@ -1,5 +1,5 @@
-// softmax and logSoftmax along one axis, with their gradients. Each has a form for one row and one for short rows, a row in each lane; both
-// add in the same order.
+// softmax and logSoftmax along one axis, with their gradients. Each has a form for one row and one for a row in each lane (short rows, rows
+// side by side); both add in the same order.
 #include "kernels/norm/row_loop.h"
 
 namespace chainrule::CR_ISA {
@@ -21,10 +21,10 @@ struct Softmax {
     write_row(to.y, n, to.streamed, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return load_some(to.line + i, m) * scale; });
   }
   template <class V>
-  static void lanes(V (&v)[1][kShortRow], int64_t n) {
+  static void lanes(V* const (&v)[1], int64_t n) {
     const V high = fold_row_lanes<JoinLarger>(v[0], n);
-    for (int64_t j = 0; j < n; ++j) v[0][j] = exp_weight(v[0][j] - high);
-    const V scale = splat<V>(1) / fold_row_lanes<JoinSum>(v[0], n);
+    const V sum = fold_row_lanes<JoinSum, 1, V>(n, [&](int64_t j) CR_INLINE_LAMBDA { return v[0][j] = exp_weight(v[0][j] - high); });
+    const V scale = splat<V>(1) / sum;
     for (int64_t j = 0; j < n; ++j) v[0][j] *= scale;
   }
 };
@@ -40,11 +40,9 @@ struct LogSoftmax {
     write_row(to.y, n, to.streamed, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA { return (load_some(x + i, m) - high) - log_sum; });
   }
   template <class V>
-  static void lanes(V (&v)[1][kShortRow], int64_t n) {
+  static void lanes(V* const (&v)[1], int64_t n) {
     const V high = fold_row_lanes<JoinLarger>(v[0], n);
-    V powers[kShortRow];
-    for (int64_t j = 0; j < n; ++j) powers[j] = exp_weight(v[0][j] - high);
-    const V log_sum = log(fold_row_lanes<JoinSum>(powers, n));
+    const V log_sum = log(fold_row_lanes<JoinSum, 1, V>(n, [&](int64_t j) CR_INLINE_LAMBDA { return exp_weight(v[0][j] - high); }));
     for (int64_t j = 0; j < n; ++j) v[0][j] = (v[0][j] - high) - log_sum;
   }
 };
@@ -67,10 +65,9 @@ struct SoftmaxGrad {
     });
   }
   template <class V>
-  static void lanes(V (&v)[2][kShortRow], int64_t n) {
-    V products[kShortRow];
-    for (int64_t j = 0; j < n; ++j) products[j] = v[0][j] * v[1][j];
-    const V dot = fold_row_lanes<JoinSum>(products, n);
+  static void lanes(V* const (&v)[2], int64_t n) {
+    constexpr int groups = kLaneGroups<Scalar<V>>;
+    const V dot = fold_row_lanes<JoinSum, groups, V>(n, [&](int64_t j) CR_INLINE_LAMBDA { return v[0][j] * v[1][j]; });
     for (int64_t j = 0; j < n; ++j) v[0][j] = v[1][j] * (v[0][j] - dot);
   }
 };
@@ -95,7 +92,7 @@ struct LogSoftmaxGrad {
     });
   }
   template <class V>
-  static void lanes(V (&v)[2][kShortRow], int64_t n) {
+  static void lanes(V* const (&v)[2], int64_t n) {
     const V sum = fold_row_lanes<JoinSum>(v[0], n);
     for (int64_t j = 0; j < n; ++j) v[0][j] = fma(-exp_weight(v[1][j]), sum, v[0][j]);
   }
@@ -103,8 +100,8 @@ struct LogSoftmaxGrad {
 
 template <class T, class Op, int N>
 CR_INLINE void run_loop(Context& ctx, const RowLoop<N>& loop, T* y, const T* const (&x)[N - 1]) {
-  if (loop.length <= kShortRow) {
-    for_short_rows<T, N>(ctx, loop, y, x, [&](Vec<T>(&v)[N - 1][kShortRow]) { Op::lanes(v, loop.length); });
+  if (loop.length <= kShortRow || side_by_side(loop)) {
+    for_row_lanes<T, N>(ctx, loop, y, x, [&](Vec<T>* const(&v)[N - 1]) { Op::lanes(v, loop.length); });
   } else {
     for_rows<T, N>(ctx, loop, y, x, [&](const RowTarget<T>& to, const T* const(&own)[N - 1]) { Op::row(to, own, loop.length); });
   }

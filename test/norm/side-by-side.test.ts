@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import {
+  contiguous,
+  crossEntropy,
+  gradients,
+  logSoftmax,
+  manualSeed,
+  nllLoss,
+  permute,
+  randint,
+  randn,
+  softmax,
+  type Tensor,
+} from '../../src/index.js';
+
+const turned = (x: Tensor): Tensor => contiguous(permute(x, [0, 2, 1]));
+
+const bytes = (x: Tensor): Buffer => {
+  const { buffer, byteOffset, byteLength } = x.dataSync();
+  return Buffer.from(buffer, byteOffset, byteLength);
+};
+const same = (x: Tensor, y: Tensor): void => expect(bytes(x).equals(bytes(y))).toBe(true);
+
+describe('rows side by side give the bits of rows that lie one after the other', () => {
+  for (const dtype of ['f32', 'f64'] as const) {
+    for (const n of [3, 17, 40, 64, 100, 131, 1024, 1030]) {
+      it(`${n} elements, ${dtype}`, () => {
+        manualSeed(n);
+        for (const rows of [1, 5, 83]) {
+          const [x, g] = [randn([2, n, rows], { dtype }), randn([2, n, rows], { dtype })];
+          const [y, h] = [turned(x), turned(g)];
+          for (const t of [x, y]) t.requiresGrad = true;
+          for (const op of [softmax, logSoftmax]) {
+            const [a, b] = [op(x, 1), op(y, 2)];
+            same(turned(a), b);
+            same(turned(gradients([a], [x], { gradients: [g] })[0]!), gradients([b], [y], { gradients: [h] })[0]!);
+          }
+          const labels = randint(0, n, [2, rows]);
+          const flatLabels = labels.reshape([-1]);
+          for (const options of [{}, { ignoreIndex: 1, reduction: 'sum' }, { labelSmoothing: 0.1 }] as const) {
+            const [a, b] = [crossEntropy(x, labels, options), crossEntropy(y.reshape([-1, n]), flatLabels, options)];
+            same(a, b);
+            same(turned(gradients([a], [x])[0]!), gradients([b], [y])[0]!);
+          }
+          same(nllLoss(x, labels), nllLoss(y.reshape([-1, n]), flatLabels));
+        }
+      });
+    }
+  }
+});
