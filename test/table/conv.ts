@@ -76,6 +76,14 @@ export const conv = [
         attrs: { stride: [2, 3] },
       },
       { shapes: [[0, 3, 5, 5], [2, 3, 3, 3], [2]] },
+      { shapes: [[2, 1, 5, 17], [3, 1, 2, 8], [3]], attrs: { stride: [2, 8] } },
+      {
+        shapes: [
+          [3, 2, 3, 4],
+          [5, 2, 3, 4],
+        ],
+        attrs: { stride: [2, 1] },
+      },
     ],
     tolerance,
     torch: 'F.conv2d(x[0], x[1], x[2] if len(x) > 2 else None, **(a or {}))',

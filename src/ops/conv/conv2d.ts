@@ -8,6 +8,7 @@ import { reshape } from '../movement/reshape.js';
 import { apply, defineOp } from '../op.js';
 import { sum } from '../reduce/sum.js';
 import { checkBias, convAttrs, convParams, convSpec, type Conv2dOptions, type ConvAttrs } from './geometry.js';
+import { isPatchwise, patchProduct } from './patches.js';
 
 const forward = kernel('conv2d', [2, 1], convParams);
 const forwardBias = kernel('conv2d_bias', [3, 1], convParams);
@@ -110,6 +111,11 @@ export function conv2d(x: Tensor, weight: Tensor, bias?: Tensor | null, options:
     }, 'conv2d');
   }
   const attrs = convAttrs('conv2d', x, weight, options);
+  if (isPatchwise(x, attrs)) {
+    const out = convSpec('conv2d', x, weight, attrs);
+    if (bias instanceof Tensor) checkBias('conv2d', bias, weight);
+    return scope(() => patchProduct(x, weight, bias ?? null, out), 'conv2d');
+  }
   if (bias === undefined || bias === null) return product(x, weight, attrs);
   return apply(conv2dOp, { x, weight, bias }, attrs);
 }
