@@ -1,4 +1,5 @@
 #include "kernels/elementwise/map.h"
+#include "simd/low_bytes.h"
 #include "simd/truncate.h"
 
 namespace chainrule::CR_ISA {
@@ -42,7 +43,7 @@ CR_INLINE Part<To, Lanes> truncate_lanes(Part<From, Lanes> x) {
   within = within < low ? low : within;
   within = within > high ? high : within;
   if constexpr (sizeof(To) == 1) {
-    return __builtin_convertvector(__builtin_convertvector(within, Part<int32_t, Lanes>), Part<To, Lanes>);
+    return low_bytes<Part<To, Lanes>>(__builtin_convertvector(within, Part<int32_t, Lanes>));
   } else {
     const auto whole = __builtin_convertvector(within, Part<To, Lanes>);
     if constexpr (kBits <= kDigits) return whole;
@@ -55,7 +56,7 @@ CR_INLINE Part<To, Lanes> truncate_lanes(Part<From, Lanes> x) {
 template <class To, class From, int Lanes>
 CR_INLINE Part<Stored<To>, Lanes> cast_lanes(Part<Stored<From>, Lanes> x) {
   if constexpr (kDTypeOf<To> == DType::boolean) {
-    return (Part<uint8_t, Lanes>)(__builtin_convertvector(x != 0, Part<int8_t, Lanes>) & 1);
+    return (Part<uint8_t, Lanes>)(low_bytes<Part<int8_t, Lanes>>(x != 0) & 1);
   } else if constexpr (kFloating<Stored<From>> && !kFloating<To>) {
     return truncate_lanes<To, From, Lanes>(x);
   } else if constexpr (sizeof(From) == 1 && sizeof(To) > 1) {

@@ -1,6 +1,7 @@
 #pragma once
 // Kernels whose result is a bool: comparisons, logic, classification. Op::f gives a comparison's mask (0 or -1 in each lane).
 #include "kernels/elementwise/half.h"
+#include "simd/low_bytes.h"
 
 namespace chainrule::CR_ISA {
 
@@ -11,7 +12,7 @@ using LaneBytes = typename VecType<int8_t, kLanes<T>>::type;
 /// A mask as bytes 0 or 1.
 template <class T>
 CR_INLINE LaneBytes<T> mask_bytes(IntVec<Vec<T>> mask) {
-  return __builtin_convertvector(mask, LaneBytes<T>) & 1;
+  return low_bytes<LaneBytes<T>>(mask) & 1;
 }
 
 template <class Op, int Inputs, class T>
