@@ -88,9 +88,18 @@ void map_operands(Context& ctx, const Args& args, const TensorView* const (&view
   });
 }
 
-/// y = x: widening and rounding are all that a cast is.
-void copy_row(void* y, const void* const* x, int64_t n, const double*, RowHints) {
-  std::memcpy(y, x[0], static_cast<size_t>(n) * sizeof(float));
+/// Casts need no tiles.
+template <DType kind>
+void widen_row(void* y, const void* const* x, int64_t n, const double*, RowHints) {
+  widen_all<kind>(static_cast<const uint16_t*>(x[0]), static_cast<float*>(y), n);
+}
+template <DType kind>
+void narrow_row(void* y, const void* const* x, int64_t n, const double*, RowHints) {
+  narrow_all<kind>(static_cast<const float*>(x[0]), static_cast<uint16_t*>(y), n);
+}
+template <RowFn row>
+void run_cast(Context& ctx, const Args& args) {
+  map_rows(ctx, args, row);
 }
 
 }  // namespace
@@ -102,8 +111,9 @@ void map_half_rows(Context& ctx, const Args& args, RowFn row) {
   map_operands<4>(ctx, args, {&args.out[0], &args.in[0], &args.in[1], &args.in[2]}, row);
 }
 
-CR_REGISTER(widen, (with_halves<&copy_row>("cast_f32", "T>f", "")));
-CR_REGISTER(narrow, (kernel_set(Registration{"cast_bf16", DType::bf16, kIsa, "f>T", "", &run_half<&copy_row>},
-                                Registration{"cast_f16", DType::f16, kIsa, "f>T", "", &run_half<&copy_row>})));
+CR_REGISTER(widen, (kernel_set(Registration{"cast_f32", DType::bf16, kIsa, "T>f", "", &run_cast<&widen_row<DType::bf16>>},
+                               Registration{"cast_f32", DType::f16, kIsa, "T>f", "", &run_cast<&widen_row<DType::f16>>})));
+CR_REGISTER(narrow, (kernel_set(Registration{"cast_bf16", DType::bf16, kIsa, "f>T", "", &run_cast<&narrow_row<DType::bf16>>},
+                                Registration{"cast_f16", DType::f16, kIsa, "f>T", "", &run_cast<&narrow_row<DType::f16>>})));
 
 }  // namespace chainrule::CR_ISA

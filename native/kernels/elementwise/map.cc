@@ -16,6 +16,7 @@ constexpr int64_t kPairTile = kVecBytes == 32 ? kTile : 64;
 // kDTypeSize would be a symbol that this object exports.
 int element_size(DType dtype) {
   if (dtype == DType::f64 || dtype == DType::i64) return 8;
+  if (dtype == DType::bf16 || dtype == DType::f16) return 2;
   return dtype == DType::u8 || dtype == DType::i8 || dtype == DType::boolean ? 1 : 4;
 }
 
