@@ -51,6 +51,16 @@ struct LogisticError {
   CR_INLINE_LAMBDA V loss(V x, V t) const { return (max(x, V{}) - x * t) + log1p(exp(-abs(x))); }
   CR_INLINE_LAMBDA V slope(V x, V t) const { return sigmoid(x) - t; }
 };
+/// Cross entropy of the probability x, logarithms limited to -100. The slope (x - t) / (x (1 - x)) ends where that is tiny, as PyTorch's.
+template <class V>
+struct BinaryError {
+  V limit;
+  CR_INLINE_LAMBDA V loss(V x, V t) const {
+    const V least = splat<V>(-100), yes = max(log(x), least), no = max(log1p(-x), least);
+    return -(t * yes + (splat<V>(1) - t) * no);
+  }
+  CR_INLINE_LAMBDA V slope(V x, V t) const { return (x - t) / max((splat<V>(1) - x) * x, splat<V>(static_cast<Scalar<V>>(1e-12))); }
+};
 
 /// x and target [n], contiguous, and what is done with the losses.
 struct PairLoss {
@@ -138,10 +148,12 @@ CR_REGISTER(absolute_error, (pair_loss_kernels<AbsoluteError>("absolute_error"))
 CR_REGISTER(huber_error, (pair_loss_kernels<HuberError>("huber_error")));
 CR_REGISTER(smooth_error, (pair_loss_kernels<SmoothError>("smooth_error")));
 CR_REGISTER(logistic_error, (pair_loss_kernels<LogisticError>("logistic_error")));
+CR_REGISTER(binary_error, (pair_loss_kernels<BinaryError>("binary_error")));
 CR_REGISTER(squared_error_grad, (pair_grad_kernels<SquaredError>("squared_error_grad")));
 CR_REGISTER(absolute_error_grad, (pair_grad_kernels<AbsoluteError>("absolute_error_grad")));
 CR_REGISTER(huber_error_grad, (pair_grad_kernels<HuberError>("huber_error_grad")));
 CR_REGISTER(smooth_error_grad, (pair_grad_kernels<SmoothError>("smooth_error_grad")));
 CR_REGISTER(logistic_error_grad, (pair_grad_kernels<LogisticError>("logistic_error_grad")));
+CR_REGISTER(binary_error_grad, (pair_grad_kernels<BinaryError>("binary_error_grad")));
 
 }  // namespace chainrule::CR_ISA

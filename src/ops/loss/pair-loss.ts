@@ -5,16 +5,18 @@ import type { Tensor } from '../../tensor/tensor.js';
 import { pair } from '../elementwise/binary.js';
 import { clamp } from '../elementwise/clamp.js';
 import { div } from '../elementwise/div.js';
+import { log, log1p } from '../elementwise/log.js';
+import { maximum } from '../elementwise/maximum.js';
 import { mul } from '../elementwise/mul.js';
 import { sigmoid } from '../elementwise/sigmoid.js';
 import { neg, sign } from '../elementwise/sign.js';
-import { sub } from '../elementwise/sub.js';
+import { less, sub } from '../elementwise/sub.js';
 import { shaped, withShapes } from '../norm/affine.js';
 import { apply, defineOp } from '../op.js';
 import { reductionCode, type LossReduction } from './reduction.js';
 
-/** Losses that one kernel computes: of d = x - target, or (logistic) the cross entropy of target and the probability sigmoid(x). */
-export type PairLossKind = 'squared' | 'absolute' | 'huber' | 'smooth' | 'logistic';
+/** Losses that one kernel computes: of d = x - target, or the cross entropy of target and the probability sigmoid(x) (logistic) or x (binary). */
+export type PairLossKind = 'squared' | 'absolute' | 'huber' | 'smooth' | 'logistic' | 'binary';
 
 interface Attrs {
   readonly kind: PairLossKind;
@@ -30,6 +32,7 @@ const forward: Readonly<Record<PairLossKind, KernelCall>> = {
   huber: kernel('huber_error', [2, 1], params),
   smooth: kernel('smooth_error', [2, 1], params),
   logistic: kernel('logistic_error', [2, 1], params),
+  binary: kernel('binary_error', [2, 1], params),
 };
 const backward: Readonly<Record<PairLossKind, KernelCall>> = {
   squared: kernel('squared_error_grad', [3, 1], params),
@@ -37,16 +40,25 @@ const backward: Readonly<Record<PairLossKind, KernelCall>> = {
   huber: kernel('huber_error_grad', [3, 1], params),
   smooth: kernel('smooth_error_grad', [3, 1], params),
   logistic: kernel('logistic_error_grad', [3, 1], params),
+  binary: kernel('binary_error_grad', [3, 1], params),
 };
 
 /** d loss / d x of each element, made of ops. */
 function slopeOf({ kind, limit }: Attrs, x: Tensor, target: Tensor): Tensor {
   if (kind === 'logistic') return sub(sigmoid(x), target);
   const d = sub(x, target);
+  if (kind === 'binary') return div(d, maximum(mul(less(1, x), x), 1e-12));
   if (kind === 'squared') return mul(d, 2);
   if (kind === 'absolute') return sign(d);
   const cut = clamp(d, -limit, limit);
   return kind === 'huber' ? cut : div(cut, limit);
+}
+
+/** d loss / d target of each element, where it is not minus that in x. */
+function targetSlopeOf({ kind }: Attrs, x: Tensor): Tensor | null {
+  if (kind === 'logistic') return neg(x);
+  if (kind === 'binary') return sub(maximum(log1p(neg(x)), -100), maximum(log(x), -100));
+  return null;
 }
 
 /** What a cotangent of the loss is for each element: g, g / n for the mean. */
@@ -83,7 +95,11 @@ export const pairLossOp = defineOp({
   vjp: (g, { x, target }, attrs) => {
     const slope = (): Tensor =>
       isRecording() ? mul(slopeOf(attrs, x, target), perElement(attrs, g, x)) : apply(pairLossGradOp, { x, target, g }, attrs);
-    return { x: slope, target: () => (attrs.kind === 'logistic' ? mul(neg(x), perElement(attrs, g, x)) : neg(slope())) };
+    const targetSlope = (): Tensor => {
+      const own = targetSlopeOf(attrs, x);
+      return own === null ? neg(slope()) : mul(own, perElement(attrs, g, x));
+    };
+    return { x: slope, target: targetSlope };
   },
 });
 

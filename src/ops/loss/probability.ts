@@ -6,8 +6,7 @@ import { add } from '../elementwise/add.js';
 import { eq } from '../elementwise/comparison.js';
 import { div } from '../elementwise/div.js';
 import { exp } from '../elementwise/exp.js';
-import { log, log1p } from '../elementwise/log.js';
-import { maximum } from '../elementwise/maximum.js';
+import { log } from '../elementwise/log.js';
 import { mul } from '../elementwise/mul.js';
 import { neg } from '../elementwise/sign.js';
 import { softplus } from '../elementwise/softplus.js';
@@ -52,10 +51,8 @@ export function binaryCrossEntropy(x: Tensor, target: Tensor, options: BinaryCro
   checkOptions('binaryCrossEntropy', options, ['weight', 'reduction']);
   const { weight, ...reduced } = options;
   return elementLoss('binaryCrossEntropy', x, target, reduced, (reduction) => {
-    const yes = mul(target, maximum(log(x), -100));
-    const no = mul(less(1, target), maximum(log1p(neg(x)), -100));
-    const losses = neg(add(yes, no));
-    return reduceLoss(weight === undefined ? losses : mul(losses, weight), reduction);
+    const losses = (how: LossReduction): Tensor => pairLoss('binaryCrossEntropy', x, target, { kind: 'binary', reduction: how, limit: 0 });
+    return weight === undefined ? losses(reduction) : reduceLoss(mul(losses('none'), weight), reduction);
   });
 }
 
