@@ -20,6 +20,16 @@ CR_INLINE V odds(V a, V b) {
   return every_other<1>(a, b, std::make_integer_sequence<int, sizeof(V) / sizeof(a[0])>{});
 }
 
+/// The last lane first.
+template <class V, int... I>
+CR_INLINE V reversed_by(V v, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(v, v, (static_cast<int>(sizeof...(I)) - 1 - I)...);
+}
+template <class V>
+CR_INLINE V reversed(V v) {
+  return reversed_by(v, std::make_integer_sequence<int, sizeof(V) / sizeof(v[0])>{});
+}
+
 /// a0 b0 a1 b1 ...: the first half (Half = 0) or the second (Half = 1) of the two interleaved.
 template <int Half, class V, int... I>
 CR_INLINE V zip_half(V a, V b, std::integer_sequence<int, I...>) {

@@ -33,6 +33,10 @@ struct Gather {
 template <class T>
 CR_INLINE void copy_row(T* to, const T* from, const T* next, int64_t n, bool stream) {
   constexpr int64_t piece = 256 / static_cast<int64_t>(sizeof(T));
+  if (n <= piece && !stream) {
+    if (next != nullptr) prefetch_run(next, n * static_cast<int64_t>(sizeof(T)));
+    return copy_contiguous(to, from, n);
+  }
   for (int64_t i = 0, count; i < n; i += count) {
     const int64_t whole = i == 0 ? to_next_line(to, n) + piece : piece;  // later pieces begin with a line of y
     count = n - i < whole ? n - i : whole;

@@ -16,11 +16,13 @@ CR_INLINE void copy_run(T* to, const T* from, int64_t n, bool stream) {
   copy_contiguous(to, from, n);
 }
 
-/// The axis along which x is contiguous, when y's innermost one is another and both are long enough for blocks; -1 otherwise.
+/// The axis along which x is contiguous, when y's innermost one is another, along which x differs, and both are long enough for blocks; -1
+/// otherwise.
 template <class T>
 CR_INLINE int32_t transposed_axis(const Loop<2>& loop) {
   const int32_t last = loop.rank - 1;
-  if (loop.strides[0][last] != 1 || loop.strides[1][last] == 1 || loop.shape[last] < kBlock<T>) return -1;
+  const int64_t step = loop.strides[1][last];
+  if (loop.strides[0][last] != 1 || step == 1 || step == 0 || loop.shape[last] < kBlock<T>) return -1;
   for (int32_t d = 0; d < last; ++d) {
     if (loop.strides[1][d] == 1 && loop.shape[d] >= kBlock<T>) return d;
   }
@@ -36,34 +38,75 @@ CR_INLINE bool lines_fit(const T* y, const int64_t* strides, int32_t last) {
   return fit;
 }
 
-template <class T>
-CR_INLINE void copy_transposed(Context& ctx, const Loop<2>& loop, int32_t axis, T* y, const T* x) {
+/// Calls body(to, from, rows, columns) for tiles of `tall` x `wide` elements along the last axis and `axis` that together cover the loop.
+template <class T, class Body>
+CR_INLINE void each_tile(const Loop<2>& loop, int32_t axis, int64_t tall, int64_t wide, T* y, const T* x, int64_t tile_begin,
+                         int64_t tile_end, Body body) {
   const int32_t last = loop.rank - 1;
-  const int64_t height = loop.shape[last], width = loop.shape[axis];
-  const int64_t tall = (height + kCopyTile - 1) / kCopyTile, wide = (width + kCopyTile - 1) / kCopyTile;
+  const int64_t height = loop.shape[last], width = loop.shape[axis], down = (height + tall - 1) / tall, across = (width + wide - 1) / wide;
+  for (int64_t tile = tile_begin; tile < tile_end; ++tile) {
+    const int64_t i = tile % down * tall, j = tile / down % across * wide;
+    int64_t rest = tile / (down * across);
+    T* to = y + i * loop.strides[0][last] + j * loop.strides[0][axis];
+    const T* from = x + i * loop.strides[1][last] + j * loop.strides[1][axis];
+    for (int32_t d = last - 1; d >= 0; --d) {
+      if (d == axis) continue;
+      to += rest % loop.shape[d] * loop.strides[0][d];
+      from += rest % loop.shape[d] * loop.strides[1][d];
+      rest /= loop.shape[d];
+    }
+    body(to, from, height - i < tall ? height - i : tall, width - j < wide ? width - j : wide);
+  }
+}
+/// How many they are.
+CR_INLINE int64_t tile_count(const Loop<2>& loop, int32_t axis, int64_t tall, int64_t wide) {
+  const int32_t last = loop.rank - 1;
   int64_t others = 1;
   for (int32_t d = 0; d < last; ++d) others *= d == axis ? 1 : loop.shape[d];
-  const bool stream = lines_fit(y, loop.strides[0], last) && others * height * width * static_cast<int64_t>(sizeof(T)) >= kStreamedCopy;
-  parallel_range(ctx, others * tall * wide, kGrainElements / (kCopyTile * kCopyTile), [&](int64_t begin, int64_t end) {
-    for (int64_t tile = begin; tile < end; ++tile) {
-      const int64_t i = tile % tall * kCopyTile, j = tile / tall % wide * kCopyTile;
-      int64_t rest = tile / (tall * wide);
-      T* to = y + i + j * loop.strides[0][axis];
-      const T* from = x + i * loop.strides[1][last] + j;
-      for (int32_t d = last - 1; d >= 0; --d) {
-        if (d == axis) continue;
-        to += rest % loop.shape[d] * loop.strides[0][d];
-        from += rest % loop.shape[d] * loop.strides[1][d];
-        rest /= loop.shape[d];
-      }
-      const int64_t rows = height - i < kCopyTile ? height - i : kCopyTile, columns = width - j < kCopyTile ? width - j : kCopyTile;
+  return others * ((loop.shape[last] + tall - 1) / tall) * ((loop.shape[axis] + wide - 1) / wide);
+}
+
+template <class T>
+CR_INLINE void copy_transposed(Context& ctx, const Loop<2>& loop, int32_t axis, T* y, const T* x) {
+  const int64_t sy = loop.strides[0][axis], sx = loop.strides[1][loop.rank - 1];
+  const bool stream =
+      lines_fit(y, loop.strides[0], loop.rank - 1) && element_count(loop) * static_cast<int64_t>(sizeof(T)) >= kStreamedCopy;
+  const int64_t tiles = tile_count(loop, axis, kCopyTile, kCopyTile);
+  parallel_range(ctx, tiles, kGrainElements / (kCopyTile * kCopyTile), [&](int64_t begin, int64_t end) {
+    each_tile(loop, axis, kCopyTile, kCopyTile, y, x, begin, end, [&](T* to, const T* from, int64_t rows, int64_t columns) {
       if (stream) {
-        stream_transposed(from, loop.strides[1][last], to, loop.strides[0][axis], rows, columns);
+        stream_transposed(from, sx, to, sy, rows, columns);
       } else {
-        transpose_tile(from, loop.strides[1][last], to, loop.strides[0][axis], rows, columns);
+        transpose_tile(from, sx, to, sy, rows, columns);
       }
-    }
+    });
     if (stream) stream_fence();
+  });
+}
+
+inline constexpr int64_t kShortAxis = 8;  // elements; a last axis of fewer is no loop worth beginning
+inline constexpr int64_t kLongPiece = 512;
+
+/// The long axis whose elements lie closest in y, when the last one is narrow; -1 otherwise.
+CR_INLINE int32_t long_axis(const Loop<2>& loop) {
+  const int32_t last = loop.rank - 1;
+  int32_t axis = -1;
+  for (int32_t d = 0; d < last; ++d) {
+    if (loop.shape[d] >= 2 * kShortAxis && (axis < 0 || loop.strides[0][d] <= loop.strides[0][axis])) axis = d;
+  }
+  return loop.shape[last] < kShortAxis ? axis : -1;
+}
+
+/// Images that become pixels of three colours, and the like: a piece of the long axis for each element of the narrow one.
+template <class T>
+CR_INLINE void copy_narrow(Context& ctx, const Loop<2>& loop, int32_t axis, T* y, const T* x) {
+  const int32_t last = loop.rank - 1;
+  const int64_t sy = loop.strides[0][axis], sx = loop.strides[1][axis], next_y = loop.strides[0][last], next_x = loop.strides[1][last];
+  const int64_t tiles = tile_count(loop, axis, kShortAxis, kLongPiece), grain = kGrainElements / (kLongPiece * kShortAxis);
+  parallel_range(ctx, tiles, grain, [&](int64_t begin, int64_t end) {
+    each_tile(loop, axis, kShortAxis, kLongPiece, y, x, begin, end, [&](T* to, const T* from, int64_t rows, int64_t columns) {
+      for (int64_t i = 0; i < rows; ++i) copy_strided(to + i * next_y, sy, from + i * next_x, sx, columns);
+    });
   });
 }
 
@@ -93,12 +136,13 @@ CR_INLINE void copy_view(Context& ctx, const TensorView& to_view, const TensorVi
   if (const int32_t axis = transposed_axis<T>(loop); axis >= 0) return copy_transposed(ctx, loop, axis, y, x);
   const int64_t sy = loop.strides[0][loop.rank - 1], sx = loop.strides[1][loop.rank - 1];
   if (loop.rank > 1 && sy == 1 && sx == 1) return copy_rows(ctx, loop, y, x);
+  if (const int32_t axis = long_axis(loop); axis >= 0) return copy_narrow(ctx, loop, axis, y, x);
   parallel_even(ctx, element_count(loop), kGrainElements, [&](int64_t begin, int64_t end) {
     walk(loop, begin, end, [&](const int64_t* offsets, int64_t count) {
       T* to = y + offsets[0];
       const T* from = x + offsets[1];
       if (sy == 1) return pack_run(to, from, sx, count);
-      for (int64_t i = 0; i < count; ++i) to[i * sy] = from[i * sx];
+      copy_strided(to, sy, from, sx, count);
     });
   });
 }

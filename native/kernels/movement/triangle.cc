@@ -1,6 +1,6 @@
 // The lower (column <= row + k) or upper (column >= row + k) triangle of each matrix; zeros elsewhere.
-#include "kernels/elementwise/loops.h"
 #include "kernels/elementwise/map.h"
+#include "kernels/elementwise/tile_copy.h"
 
 namespace chainrule::CR_ISA {
 
@@ -8,11 +8,11 @@ template <class T>
 void triangle(Context& ctx, const Args& args) {
   const TensorView &x = args.in[0], &y = args.out[0];
   const int32_t rank = x.rank;
-  CR_CHECK(rank >= 2 && y.rank == rank);
+  CR_CHECK(rank >= 2 && y.rank == rank && (y.strides[rank - 1] == 1 || y.shape[rank - 1] == 1));
   for (int32_t d = 0; d < rank; ++d) CR_CHECK(x.shape[d] == y.shape[d]);
   const auto k = static_cast<int64_t>(args.params[0]);
   const bool upper = args.params[1] != 0;
-  const int64_t columns = x.shape[rank - 1], sx = x.strides[rank - 1], sy = y.strides[rank - 1];
+  const int64_t columns = x.shape[rank - 1], sx = x.strides[rank - 1];
   int64_t rows = 1;
   for (int32_t d = 0; d < rank - 1; ++d) rows *= x.shape[d];
   parallel_range(ctx, rows, kGrainElements / (columns + 1) + 1, [&](int64_t begin, int64_t end) {
@@ -30,9 +30,9 @@ void triangle(Context& ctx, const Args& args) {
       int64_t first = upper ? edge : 0, past = upper ? columns : edge + 1;
       first = first < 0 ? 0 : first > columns ? columns : first;
       past = past < first ? first : past > columns ? columns : past;
-      for (int64_t i = 0; i < first; ++i) to[i * sy] = T{0};
-      for (int64_t i = first; i < past; ++i) to[i * sy] = from[i * sx];
-      for (int64_t i = past; i < columns; ++i) to[i * sy] = T{0};
+      fill_run(to, T{0}, first);
+      pack_run(to + first, from + first * sx, sx, past - first);
+      fill_run(to + past, T{0}, columns - past);
     }
   });
 }
