@@ -1,6 +1,7 @@
 // The k first of each line in sorted order. Candidates are collected while a line is read: what comes after the worst of the k best so far
-// is passed over, many elements at a time, and when the candidates' room is full the k best of them are kept. So a line is read once, and
-// little of it is ever sorted. Equal elements keep their order, as in sort.
+// is passed over, many elements at a time, and when the candidates' room is full the k best of them are kept; where k is small each
+// candidate is put in its place at once. So a line is read once, and little of it is ever sorted. Equal elements keep their order, as in
+// sort.
 #include "kernels/elementwise/map.h"
 #include "kernels/index/sort_items.h"
 
@@ -9,13 +10,13 @@ namespace chainrule::CR_ISA {
 inline constexpr int64_t kMoreCandidates = 512;  // beyond k: sorting them is rare, and cheap
 inline constexpr int64_t kGlance = 64;           // elements that are passed over together
 
-/// Whether one of kGlance elements may come before `bound`; NaN among them or as bound says yes.
-template <class T>
+/// Whether one of `Count` elements may come before `bound`; NaN among them or as bound says yes.
+template <int64_t Count, class T>
 CR_INLINE bool any_before(const T* x, T bound, bool largest) {
   const Vec<T> limit = splat<Vec<T>>(bound);
   decltype(limit < limit) behind = limit == limit;
 #pragma GCC unroll 4
-  for (int64_t i = 0; i < kGlance; i += kLanes<T>) {
+  for (int64_t i = 0; i < Count; i += kLanes<T>) {
     const Vec<T> v = load(x + i);
     behind &= largest ? v <= limit : v >= limit;
   }
@@ -47,8 +48,20 @@ struct Best {
   }
   void offer(typename I::Key key, int64_t position, const T* from, int64_t step) {
     if (full && key >= last) return;
-    items[count++] = I::make(key, position);
+    const I item = I::make(key, position);
+    if (k <= kInsertionRun) return insert(item, from, step);
+    items[count++] = item;
     if (count == capacity) keep(from, step);
+  }
+  /// Few are in order at all times.
+  void insert(const I& item, const T* from, int64_t step) {
+    int64_t at = full ? k - 1 : count++;
+    for (; at > 0 && item.less(items[at - 1]); --at) items[at] = items[at - 1];
+    items[at] = item;
+    if (count < k) return;
+    full = true;
+    last = items[k - 1].key();
+    bound = from[items[k - 1].position() * step];
   }
 };
 
@@ -62,7 +75,11 @@ CR_INLINE void search_line(Best<T>& best, const T* from, int64_t step, int64_t n
   int64_t i = 0;
   if constexpr (sizeof(T) >= 4) {
     for (; step == 1 && i + kGlance <= n; i += kGlance) {
-      if (!best.full || any_before(from + i, best.bound, largest)) offer_run(best, from, step, i, i + kGlance, largest);
+      if (best.full && !any_before<kGlance>(from + i, best.bound, largest)) continue;
+      for (int64_t at = i; at < i + kGlance; at += kLanes<T>) {
+        if (best.full && !any_before<kLanes<T>>(from + at, best.bound, largest)) continue;
+        offer_run(best, from, step, at, at + kLanes<T>, largest);
+      }
     }
   }
   offer_run(best, from, step, i, n, largest);
