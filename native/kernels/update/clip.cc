@@ -5,19 +5,37 @@ namespace chainrule::CR_ISA {
 
 inline constexpr int kSumLanes = 16;
 
-/// Sum of |x|, x^2 or the maximum of |x| of one unit of work, in f64 over 16 virtual lanes: the order depends on shapes alone.
+/// A part of a norm with v added to it, in each lane: |v|, v^2, or the larger magnitude; a NaN stays.
+template <int Order>
+CR_INLINE VD with_magnitude(VD sum, VD v) {
+  if constexpr (Order == 2) return fma(v, v, sum);
+  const VD size = abs(v);
+  if constexpr (Order == 1) return sum + size;
+  return select<VD>((size > sum) | (v != v), size, sum);
+}
+
+/// The same of one unit of work, `before` included, in f64 over 16 virtual lanes: the order depends on shapes alone.
 template <class T, int Order>
 CR_INLINE double norm_part(const T* x, int64_t stride, int64_t n, double before) {
-  double lane[kSumLanes] = {};
-  for (int64_t i = 0; i < n; ++i) {
-    const double v = __builtin_fabs(static_cast<double>(x[i * stride]));
-    double& sum = lane[i % kSumLanes];
-    if (Order == 0) {
-      sum = v > sum || v != v ? v : sum;
-    } else {
-      sum = Order == 1 ? sum + v : fma(v, v, sum);
+  constexpr int vectors = kSumLanes / kLanes<double>;
+  typedef typename VecType<T, kLanes<double>* static_cast<int>(sizeof(T))>::type Part;
+  VD sums[vectors] = {};
+  T buffer[kSumLanes];
+  for (int64_t i = 0; i < n; i += kSumLanes) {
+    const T* from = x + i;
+    if (stride != 1 || n - i < kSumLanes) {
+      for (int64_t k = 0; k < kSumLanes; ++k) buffer[k] = i + k < n ? x[(i + k) * stride] : T{0};  // zeros change no sum
+      from = buffer;
+    }
+#pragma GCC unroll 8
+    for (int k = 0; k < vectors; ++k) {
+      Part part;
+      std::memcpy(&part, from + k * kLanes<double>, sizeof part);
+      sums[k] = with_magnitude<Order>(sums[k], __builtin_convertvector(part, VD));
     }
   }
+  double lane[kSumLanes];
+  std::memcpy(lane, sums, sizeof lane);
   for (int width = kSumLanes / 2; width > 0; width /= 2) {
     for (int k = 0; k < width; ++k) {
       const double other = lane[k + width];
@@ -73,8 +91,8 @@ void run_scale_to_norm(Context& ctx, const Args& args) {
   const T ratio = param<T>(args, 0) / (*static_cast<const T*>(args.in[0].data) + static_cast<T>(1e-6));
   if (ratio >= T(1)) return;
   parallel_tensors(ctx, args.out, args.outs, [&](int32_t i, int64_t begin, int64_t end) {
-    T* x = static_cast<T*>(args.out[i].data);
-    for (int64_t k = begin; k < end; ++k) x[k] *= ratio;
+    T* x[] = {static_cast<T*>(args.out[i].data)};
+    step_run<T, 1>(x[0] + begin, x, begin, end - begin, [&](Vec<T>, Vec<T>* v) { v[0] = v[0] * ratio; });
   });
 }
 
@@ -84,8 +102,10 @@ void run_clamp_in_place(Context& ctx, const Args& args) {
   for (int32_t i = 0; i < args.outs; ++i) CR_CHECK(is_contiguous(args.out[i]));
   const T limit = param<T>(args, 0);
   parallel_tensors(ctx, args.out, args.outs, [&](int32_t i, int64_t begin, int64_t end) {
-    T* x = static_cast<T*>(args.out[i].data);
-    for (int64_t k = begin; k < end; ++k) x[k] = x[k] > limit ? limit : x[k] < -limit ? -limit : x[k];
+    T* x[] = {static_cast<T*>(args.out[i].data)};
+    const auto above = splat<Vec<T>>(limit);
+    step_run<T, 1>(x[0] + begin, x, begin, end - begin,
+                   [&](Vec<T>, Vec<T>* v) { v[0] = select<Vec<T>>(v[0] > above, above, select<Vec<T>>(v[0] < -above, -above, v[0])); });
   });
 }
 
