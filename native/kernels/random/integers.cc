@@ -23,6 +23,31 @@ void random_integer(Context& ctx, const Args& args) {
                           });
 }
 
+/// to[i] = 1 with probability p[i], for n elements. Returns the first whose p is no probability, or n.
+template <class T>
+CR_INLINE int64_t draw_yes(const uint64_t* words, const T* p, T* to, int64_t n) {
+  constexpr int64_t lanes = kLanes<double>;
+  typedef typename VecType<T, lanes* static_cast<int>(sizeof(T))>::type Part;
+  const VD zero = {}, one = splat<VD>(1.0);
+  IntVec<VD> wrong = {};
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    Part part;
+    std::memcpy(&part, p + i, sizeof part);
+    const VD chance = __builtin_convertvector(part, VD);
+    wrong |= ~((chance >= zero) & (chance <= one));
+    part = __builtin_convertvector(select<VD>(unit_interval(load(words + i)) < chance, one, zero), Part);
+    std::memcpy(to + i, &part, sizeof part);
+  }
+  if (any(wrong)) i = 0;
+  for (; i < n; ++i) {
+    const double chance = static_cast<double>(p[i]);
+    if (!(chance >= 0 && chance <= 1)) return i;
+    to[i] = static_cast<double>(words[i] >> 11) * 0x1p-53 < chance ? T{1} : T{0};
+  }
+  return n;
+}
+
 template <class T>
 void bernoulli(Context& ctx, const Args& args) {
   const TensorView &x = args.in[0], &out = args.out[0];
@@ -34,11 +59,11 @@ void bernoulli(Context& ctx, const Args& args) {
   for_each_tile<uint64_t>(ctx, size, random_stream(args.params), [&](const DrawTile<uint64_t>& tile, int64_t first, int64_t count) {
     int64_t at = first;
     walk(loop, first, first + count, [&](const int64_t* offsets, int64_t n) {
-      for (int64_t i = 0; i < n; ++i, ++at) {
-        const double p = static_cast<double>(from[offsets[1] + i * stride]);
-        if (!(p >= 0 && p <= 1)) fail("probability %g is not in [0, 1] (element %lld)", p, static_cast<long long>(at));
-        to[at] = static_cast<double>(tile.words[at - first] >> 11) * 0x1p-53 < p ? T{1} : T{0};
-      }
+      T buffer[kDrawTile];
+      const T* p = as_contiguous(from + offsets[1], stride, n, buffer);
+      if (const int64_t bad = draw_yes(tile.words + (at - first), p, to + at, n); bad < n)
+        fail("probability %g is not in [0, 1] (element %lld)", static_cast<double>(p[bad]), static_cast<long long>(at + bad));
+      at += n;
     });
   });
 }
