@@ -11,6 +11,7 @@ void multiply_tap_tile(const TapTile<T>& tile) {
   const int64_t* offset = tile.offset;
   V sum[rows][Vecs];
   CR_UNROLL for (int i = 0; i < rows; ++i) { CR_UNROLL for (int v = 0; v < Vecs; ++v) sum[i][v] = V{}; }
+#pragma GCC unroll(kVecBytes == 32 ? 4 : 1)  // with AVX2 0.93 to 1.01 of the time; 24 instructions for 12 products otherwise
   for (int64_t k = tile.k; k > 0; --k) {
     const T* from = x + *offset++;
     V row[Vecs];
