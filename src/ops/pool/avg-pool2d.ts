@@ -4,6 +4,7 @@ import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { floating } from '../dtypes.js';
 import { apply, defineOp } from '../op.js';
+import { mean } from '../reduce/mean.js';
 import { adaptiveWindow, pooledShape, poolWindow, type Pair, type PoolOptions, type PoolWindow } from './window.js';
 import { checkLive } from '../../runtime/handle.js';
 
@@ -72,5 +73,7 @@ export function avgPool2d(x: Tensor, kernelSize: Pair, options: AvgPoolOptions =
  */
 export function adaptiveAvgPool2d(x: Tensor, size: number | readonly [number | null, number | null]): Tensor {
   checkLive('adaptiveAvgPool2d', 'x', x);
-  return averaged(x, { window: adaptiveWindow('adaptiveAvgPool2d', x.shape, size), countIncludePad: false });
+  const window = adaptiveWindow('adaptiveAvgPool2d', x.shape, size);
+  if (window.out.every((n) => n === 1) && (x.dtype === 'f32' || x.dtype === 'f64')) return mean(x, { axis: [-2, -1], keepdims: true });
+  return averaged(x, { window, countIncludePad: false });
 }
