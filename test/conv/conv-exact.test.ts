@@ -126,9 +126,9 @@ test.each([
   }
 });
 
-test('groups with one input or one output channel, 3 x 3 and 5 x 5, of every width and in blocks of rows', () => {
+test('groups with one input or one output channel, 3 x 3 to 7 x 7, of every width and in blocks of rows', () => {
   const draw = new Integers(12);
-  for (const k of [3, 5]) {
+  for (const k of [3, 5, 7]) {
     const same = { stride: [1, 1], padding: [k >> 1, k >> 1], dilation: [1, 1] } as const;
     for (let n = 1; n <= 40; n++) {
       const [images, height, dtype] = [draw.next(1, 3), draw.next(1, 7), draw.next(0, 1) === 0 ? 'f32' : 'f64'] as const;

@@ -25,7 +25,7 @@ void conv2d(Context& ctx, const Args& args) {
     if (winograd_pays(s, s.h.out, s.w.out)) return winograd_forward(ctx, s, x, weight, args.ins == 3 ? &args.in[2] : nullptr, y);
   }
   if (unfolds(s)) return unfold_forward(ctx, s, x, weight, args.ins == 3 ? &args.in[2] : nullptr, y);
-  if (is_thin(s)) {
+  if (is_thin(s, kThinTaps)) {
     const int64_t* stride = weight.strides;
     const T* bias = args.ins == 3 ? static_cast<const T*>(args.in[2].data) : nullptr;
     return thin_product(ctx, s.w.taps,

@@ -102,7 +102,7 @@ void conv2d_grad_input(Context& ctx, const Args& args) {
   if constexpr (sizeof(T) == 4) {
     if (winograd_pays(s, s.h.in, s.w.in)) return winograd_grad_input(ctx, s, gy, weight, gx);
   }
-  if (is_thin(s)) {  // the product with flipped taps
+  if (is_thin(s, kThinTaps)) {  // the product with flipped taps
     const int64_t *stride = weight.strides, last = s.w.taps - 1;
     return thin_product(ctx, s.w.taps,
                         ThinProduct<T>{s.batch, s.groups, s.out_channels, s.in_channels, s.h.in, s.w.in, thin_source<T>(ctx, gy),

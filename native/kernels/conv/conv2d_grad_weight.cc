@@ -251,7 +251,7 @@ void conv2d_grad_weight(Context& ctx, const Args& args) {
   const TensorView &gy = args.in[0], &x = args.in[1], &gw = args.out[0];
   const ConvShape s = conv_shape(x, gw, gy, args.params);
   CR_CHECK(is_contiguous(gw));
-  if (is_thin(s)) {
+  if (is_thin(s, kThinGradientTaps)) {
     const int64_t* stride = gw.strides;
     return thin_gradient(
         ctx, s.w.taps,

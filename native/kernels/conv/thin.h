@@ -1,6 +1,6 @@
 #pragma once
-// Convolutions whose groups have one input or one output channel (depthwise ones, and the first or last layer on grey images), 3 x 3 or
-// 5 x 5, stride 1, results as large as inputs. Each plane is convolved where it lies: a strip of columns goes down the rows of the source,
+// Convolutions whose groups have one input or one output channel (depthwise ones, and the first or last layer on grey images), 3 x 3 to
+// 7 x 7, stride 1, results as large as inputs. Each plane is convolved where it lies: a strip of columns goes down the rows of the source,
 // every row being loaded once and added to all the results that it belongs to, which wait in registers. Columns outside the image are
 // zeros shifted in at the edge; nothing is copied and no sum is long enough to be worth packing.
 #include "kernels/conv/geometry.h"
@@ -8,14 +8,16 @@
 
 namespace chainrule::CR_ISA {
 
-/// Whether the method is used; by shape alone.
-CR_INLINE bool is_thin(const ConvShape& s) {
-  const auto fits = [](const ConvAxis& a, int64_t k) {
+/// Whether the method is used, by shape alone, for kernels up to `most` x `most`.
+CR_INLINE bool is_thin(const ConvShape& s, int64_t most) {
+  const auto fits = [k = s.w.taps](const ConvAxis& a) {
     return a.taps == k && a.pad == k / 2 && a.stride == 1 && a.dilation == 1 && a.in > 0;
   };
-  const bool three = fits(s.h, 3) && fits(s.w, 3), five = fits(s.h, 5) && fits(s.w, 5);
-  return (three || five) && (s.in_channels == 1 || s.out_channels == 1) && s.batch > 0;
+  const bool odd = s.w.taps == 3 || s.w.taps == 5 || s.w.taps == 7;
+  return odd && s.w.taps <= most && fits(s.h) && fits(s.w) && (s.in_channels == 1 || s.out_channels == 1) && s.batch > 0;
 }
+/// Largest kernels of the product, and of the gradient of its weight, whose sums of 7 x 7 taps would not stay in registers.
+inline constexpr int64_t kThinTaps = 7, kThinGradientTaps = 5;
 
 /// Planes [images, channels, height, width] of a tensor.
 template <class T>
