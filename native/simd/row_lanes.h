@@ -17,11 +17,12 @@ struct RowPlace {
   int64_t next, step;
 };
 
-/// Vectors of rows side by side that are taken at once: some whole lines of the cache, fewer where all of their elements would not fit L1.
+/// Vectors of rows side by side that are taken at once: some whole lines of the cache, fewer where all of their elements are more than L2
+/// can spare. Wide ones that do not fit L1 take 0.6 to 0.8 of the time of narrower ones that do ([64,128,28,28]).
 template <class T>
 CR_INLINE int64_t row_vectors(int64_t n) {
   constexpr int64_t most = 256 / kVecBytes, least = kCacheLine / kVecBytes;
-  const int64_t fit = 16384 / (n * kVecBytes + 1);
+  const int64_t fit = 65536 / (n * kVecBytes + 1);
   return fit < least ? least : fit < most ? fit : most;
 }
 
