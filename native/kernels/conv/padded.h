@@ -97,6 +97,41 @@ CR_INLINE void copy_plane_row(const PlaneAxis& w, const RowPart& part, const T* 
   zero_run(to, end, w.count);
 }
 
+/// Whether copy_two_phases can copy the rows of both phases of the columns.
+template <class T>
+CR_INLINE bool has_two_phases(const PlaneAxis& w, int64_t stride) {
+  if (w.stride != 2 || w.phases != 2 || stride != 1 || w.count < kLanes<T>) return false;
+  for (int64_t b = 0; b < 2; ++b) {
+    const RowPart part = row_part(w, b);
+    if (part.end - part.begin < kLanes<T> || part.begin > kLanes<T> || w.count - part.end > kLanes<T>) return false;
+  }
+  return true;
+}
+/// The row's elements of both phases, at to and `apart` further on: each pair of vectors is read once. Writes nothing past the ends.
+template <class T>
+CR_INLINE void copy_two_phases(const PlaneAxis& w, const RowPart (&parts)[2], const T* from, T* to, int64_t apart) {
+  constexpr int64_t lanes = kLanes<T>;
+  T* phase[2] = {to, to + apart};
+  int64_t most[2];
+  for (int b = 0; b < 2; ++b) {
+    store(phase[b], Vec<T>{});
+    store(phase[b] + w.count - lanes, Vec<T>{});
+    phase[b] += parts[b].begin;
+    most[b] = parts[b].end - parts[b].begin;
+  }
+  const int low = parts[0].first < parts[1].first ? 0 : 1, high = 1 - low;
+  const T* p = from + parts[low].first;
+  const int64_t pairs = min_of(most[low], most[high]);
+  for (int64_t i = 0; i < pairs; i += lanes) {
+    const int64_t at = min_of(i, pairs - lanes);
+    const Vec<T> a = load(p + 2 * at), b = load(p + 2 * at + lanes);
+    store(phase[low] + at, evens(a, b));
+    store(phase[high] + at, odds(a, b));
+  }
+  for (int64_t i = pairs; i < most[low]; ++i) phase[low][i] = p[2 * i];
+  for (int64_t i = pairs; i < most[high]; ++i) phase[high][i] = p[2 * i + 1];
+}
+
 /// One past the last element of a view without negative strides; otherwise its first element, as nothing is known of what lies behind.
 template <class T>
 CR_INLINE const T* view_limit(const TensorView& x) {
@@ -109,24 +144,40 @@ CR_INLINE const T* view_limit(const TensorView& x) {
   return first + last + 1;
 }
 
+/// Calls body(source row or nullptr, to) for each row of a phase's planes; the row is nullptr outside the source.
+template <class T, class Body>
+CR_INLINE void each_row(const PlaneAxis& h, int64_t phase, const T* from, int64_t stride, int64_t pitch, T* to, Body body) {
+  for (int64_t r = 0; r < h.count; ++r, to += pitch) {
+    const int64_t row = r * h.stride + phase + h.first;
+    body(row >= 0 && row < h.in ? from + row * stride : nullptr, to);
+  }
+}
+
 /// Copies channels channel..channel+channels of the window's images: to[image][channel][phase h][phase w][row][col].
 template <class T>
 CR_INLINE void copy_planes(const Planes& p, const TensorView& x, int64_t image, int64_t images, int64_t channel, int64_t channels, T* to) {
   const T* limit = view_limit<T>(x);
+  const int64_t pitch = p.w.count, size = plane_size(p), row_stride = x.strides[2], stride = x.strides[3];
+  const bool both = has_two_phases<T>(p.w, stride);
   for (int64_t n = image; n < image + images; ++n) {
     for (int64_t c = channel; c < channel + channels; ++c) {
       const T* from = static_cast<const T*>(x.data) + n * x.strides[0] + c * x.strides[1];
-      for (int64_t a = 0; a < p.h.phases; ++a) {
+      for (int64_t a = 0; a < p.h.phases; ++a, to += p.w.phases * size) {
+        if (both) {
+          const RowPart parts[2] = {row_part(p.w, 0), row_part(p.w, 1)};
+          each_row(p.h, a, from, row_stride, pitch, to, [&](const T* row, T* at) {
+            if (row != nullptr) return copy_two_phases(p.w, parts, row, at, size);
+            std::memset(at, 0, static_cast<size_t>(pitch) * sizeof(T));
+            std::memset(at + size, 0, static_cast<size_t>(pitch) * sizeof(T));
+          });
+          continue;
+        }
         for (int64_t b = 0; b < p.w.phases; ++b) {
           const RowPart part = row_part(p.w, b);
-          for (int64_t r = 0; r < p.h.count; ++r, to += p.w.count) {
-            const int64_t ih = r * p.h.stride + a + p.h.first;
-            if (ih >= 0 && ih < p.h.in) {
-              copy_plane_row(p.w, part, from + ih * x.strides[2], x.strides[3], limit, to);
-            } else {
-              zero_run(to, 0, p.w.count);
-            }
-          }
+          each_row(p.h, a, from, row_stride, pitch, to + b * size, [&](const T* row, T* at) {
+            if (row != nullptr) return copy_plane_row(p.w, part, row, stride, limit, at);
+            zero_run(at, 0, pitch);
+          });
         }
       }
     }
