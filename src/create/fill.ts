@@ -1,6 +1,7 @@
 import { checkDType, type DType } from '../core/dtype.js';
 import { checkShape, type Shape } from '../core/shape.js';
 import { kernel } from '../runtime/kernel.js';
+import { noteBounds } from '../runtime/known-range.js';
 import { emptyTensor, type Tensor } from '../tensor/tensor.js';
 
 const fill = kernel('fill', [0, 1], ['value']);
@@ -14,7 +15,9 @@ export interface CreateOptions {
 
 /** Every element `value`. shape -> [...shape]. Throws ShapeError or DTypeError on an impossible shape or dtype. */
 export function full(shape: Shape, value: number, options: CreateOptions = {}): Tensor {
-  return filled('full', shape, value, options);
+  const out = filled('full', shape, value, options);
+  noteBounds(out, value, value);
+  return out;
 }
 
 /** Every element 0. */

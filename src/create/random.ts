@@ -2,6 +2,7 @@ import { checkDType, isFloating, type DType } from '../core/dtype.js';
 import { checkShape, formatShape, type Shape } from '../core/shape.js';
 import { ArgumentError, DTypeError, show } from '../errors.js';
 import { kernel } from '../runtime/kernel.js';
+import { noteBounds } from '../runtime/known-range.js';
 import { nextStream } from '../runtime/random.js';
 import { emptyTensor, type Tensor } from '../tensor/tensor.js';
 import type { CreateOptions } from './fill.js';
@@ -63,6 +64,7 @@ export function randint(low: number, high: number, shape: Shape, { dtype = 'i64'
   const out = emptyTensor([...shape], dtype);
   const { seed, stream } = nextStream();
   if (out.size > 0) integerKernel([], [out], [seed, stream, low, high - low]);
+  noteBounds(out, low, high - 1);
   if (requiresGrad) out.requiresGrad = true;
   return out;
 }
@@ -75,6 +77,7 @@ export function randperm(n: number, { dtype = 'i64' }: { readonly dtype?: 'i32' 
   const out = emptyTensor([n], dtype);
   const { seed, stream } = nextStream();
   if (n > 0) permutationKernel([], [out], [seed, stream]);
+  noteBounds(out, 0, n - 1);
   return out;
 }
 

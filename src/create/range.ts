@@ -3,6 +3,7 @@ import { checkShape } from '../core/shape.js';
 import { ArgumentError, DTypeError } from '../errors.js';
 import { Handle } from '../runtime/handle.js';
 import { kernel } from '../runtime/kernel.js';
+import { noteBounds } from '../runtime/known-range.js';
 import { emptyTensor, type Tensor } from '../tensor/tensor.js';
 import { zeros, type CreateOptions } from './fill.js';
 
@@ -36,6 +37,7 @@ function evenly(op: string, count: number, start: number, step: number, end: num
   if (dtype === 'bool') throw new DTypeError(op, 'bool has no numbers; compare the result instead');
   const out = emptyTensor([count], dtype);
   if (count > 0) range([], [out], [start, step, end]);
+  if (step > 0) noteBounds(out, start, start + (count - 1) * step);
   if (options.requiresGrad === true) out.requiresGrad = true;
   return out;
 }

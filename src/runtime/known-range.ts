@@ -3,7 +3,7 @@ import type { Handle } from './handle.js';
 import type { Storage } from './storage.js';
 
 /**
- * What range whole numbers written from JavaScript lie in. A command whose labels or indices are known to be good cannot fail, so that nobody need remember who
+ * What range numbers lie in: whole ones written from JavaScript, and results whose op says it (argmax, topk, randperm, full). A command whose labels or indices are known to be good cannot fail, so that nobody need remember who
  * asked for it: a stack costs as much as ten ops (failures.ts). Kernels check each index all the same.
  */
 export interface KnownRange {
@@ -40,8 +40,18 @@ function rangeOf(numbers: Int32Array, step: number, version: number): KnownRange
   return { low, high, version };
 }
 
+/** Remembers that every element of t, which has just got its memory to itself, will lie in low..high. */
+export function noteBounds(t: Handle, low: number, high: number): void {
+  t.storage.range = { low, high, version: t.storage.version };
+}
+
 /** Whether every element of t is known to lie in 0..count-1. */
 export function isIndexInto(t: Handle, count: number): boolean {
+  return isWithin(t, 0, count - 1);
+}
+
+/** Whether every element of t is known to lie in low..high. */
+export function isWithin(t: Handle, low: number, high: number): boolean {
   const { range, version } = t.storage;
-  return range !== null && range.version === version && range.low >= 0 && range.high < count;
+  return range !== null && range.version === version && range.low >= low && range.high <= high;
 }

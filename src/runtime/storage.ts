@@ -18,7 +18,7 @@ export class Storage {
   declare version: number;
   /** Sequence number of the last command that writes it, 0 until there is one. */
   declare lastWrite: number;
-  /** Of whole numbers that were written from JavaScript. */
+  /** Of numbers that were written from JavaScript, or whose op says what they are: known-range.ts. */
   declare range: KnownRange | null;
   /** Slot of its weak reference, or -1 while scopes alone own it. */
   declare slot: number;

@@ -1,5 +1,21 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { crossEntropy, embedding, fromArray, tensor, zeros, type Tensor } from '../../src/index.js';
+import {
+  arange,
+  argsort,
+  bernoulli,
+  crossEntropy,
+  embedding,
+  fromArray,
+  full,
+  oneHot,
+  randint,
+  randperm,
+  remainder,
+  tensor,
+  topk,
+  zeros,
+  type Tensor,
+} from '../../src/index.js';
 import { isIndexInto } from '../../src/runtime/known-range.js';
 
 afterEach(() => {
@@ -58,6 +74,56 @@ describe.each([
     labels.narrow(0, 0, 1).setData([9]);
     expect(isIndexInto(labels, 3)).toBe(false);
   });
+});
+
+it('positions are known by the op that makes them', () => {
+  const x = tensor([
+    [1, 2, NaN],
+    [5, 4, 3],
+  ]);
+  const found = [
+    x.argmax({ axis: 1 }),
+    x.argmin({ axis: 1, keepdims: true }),
+    x.sort().indices,
+    argsort(x),
+    topk(x, 2).indices,
+    randperm(3),
+  ];
+  for (const t of [...found, randint(0, 3, [9]), arange(3, undefined, 1, { dtype: 'i64' }), full([2], 2, { dtype: 'i64' })]) {
+    expect(isIndexInto(t, 3)).toBe(true);
+    expect(isIndexInto(t, 2)).toBe(false);
+  }
+  const indices = randperm(3);
+  indices.setData(new BigInt64Array([0n, 7n, 1n]));
+  expect(isIndexInto(indices, 3)).toBe(false);
+});
+
+it('what cannot fail costs no stack', () => {
+  const x = tensor([1, 2, 3], { requiresGrad: true });
+  const label = tensor([1, 0], { dtype: 'i64' });
+  expect(stacks(() => void oneHot(label, 2))).toBe(0);
+  const best = topk(x, 2).values.sum();
+  expect(
+    stacks(() => {
+      best.backward();
+    }),
+  ).toBe(0);
+  expect(stacks(() => void zeros([2]).scatterAdd(0, label, tensor([1, 2])))).toBe(0);
+  expect(stacks(() => void remainder(x, 2))).toBe(0);
+  expect(stacks(() => void bernoulli(full([3], 0.5)))).toBe(0);
+  for (const fails of [
+    () => oneHot(label, 1),
+    () => remainder(label, 0),
+    () => bernoulli(full([3], 1.5)),
+    () => zeros([2]).scatterAdd(0, label.add(2), x.narrow(0, 0, 2)),
+  ]) {
+    expect(
+      stacks(() => {
+        fails();
+      }),
+    ).toBe(1);
+    expect(stackOf(fails())).toMatch(/known-range\.test\.ts/);
+  }
 });
 
 it('numbers above 32 bits, fractions and long lists have no known range', () => {

@@ -1,3 +1,4 @@
+import { isFloating } from '../../core/dtype.js';
 import { kernel } from '../../runtime/kernel.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { defineOp } from '../op.js';
@@ -15,7 +16,7 @@ export const remainderOp = defineOp({
   name: 'remainder',
   inputs: ['x', 'y'],
   infer: ({ x, y }) => binarySpec('remainder', numbers('remainder', x), y),
-  forward: ({ x, y }, out) => forwardRemainder([x, y], [out]),
+  forward: ({ x, y }, out) => forwardRemainder([x, y], [out], [], isFloating(out.dtype)),
   saves: ['x', 'y'],
   // x - y floor(x / y), floor being constant between its jumps
   vjp: (g, { x, y }) => ({ x: () => g, y: () => neg(mul(g, floor(div(x, y)))) }),
@@ -25,7 +26,7 @@ export const floorDivideOp = defineOp({
   name: 'floorDivide',
   inputs: ['x', 'y'],
   infer: ({ x, y }) => binarySpec('floorDivide', numbers('floorDivide', x), y),
-  forward: ({ x, y }, out) => forwardFloorDivide([x, y], [out]),
+  forward: ({ x, y }, out) => forwardFloorDivide([x, y], [out], [], isFloating(out.dtype)),
   saves: [],
   vjp: null,
 });

@@ -16,12 +16,12 @@ export const noSkip = -1;
 
 export function scatterAddKernel(op: string): (x: Handle, index: Handle, source: Handle, out: Handle, axis: number, skip: number) => void {
   const call = kernel('scatter_add', [3, 1], ['axis', 'skip'], { fallible: op });
-  return (x, index, source, out, axis, skip) => call([x, index, source], [out], [axis, skip]);
+  return (x, index, source, out, axis, skip) => call([x, index, source], [out], [axis, skip], isIndexInto(index, x.shape[axis] ?? 0));
 }
 
 export function scatterKernel(op: string): (x: Handle, index: Handle, source: Handle, out: Handle, axis: number) => void {
   const call = kernel('scatter', [3, 1], ['axis', 'skip'], { fallible: op });
-  return (x, index, source, out, axis) => call([x, index, source], [out], [axis, noSkip]);
+  return (x, index, source, out, axis) => call([x, index, source], [out], [axis, noSkip], isIndexInto(index, x.shape[axis] ?? 0));
 }
 
 /** Throws DTypeError unless index is i32 or i64. */

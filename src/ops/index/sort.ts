@@ -1,6 +1,7 @@
 import { formatShape, normalizeAxis, type Shape } from '../../core/shape.js';
 import { ArgumentError, checkOptions, ShapeError, show } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
+import { noteBounds } from '../../runtime/known-range.js';
 import { scope } from '../../runtime/scope.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { apply, applyMulti, defineMultiOp } from '../op.js';
@@ -25,7 +26,10 @@ export const sortOp = defineMultiOp({
   inputs: ['x'],
   outputs: ['values', 'indices'],
   infer: ({ x }, _attrs: Attrs) => ({ values: { shape: x.shape, dtype: x.dtype }, indices: { shape: x.shape, dtype: 'i64' } }),
-  forward: ({ x }, { values, indices }, { axis, descending }) => forward([x], [values, indices], [axis, descending ? 1 : 0]),
+  forward: ({ x }, { values, indices }, { axis, descending }) => {
+    forward([x], [values, indices], [axis, descending ? 1 : 0]);
+    noteBounds(indices, 0, (x.shape[axis] ?? 0) - 1);
+  },
   saves: ['indices'],
   vjp: ({ values: g }, { indices }, { axis }, { x }) => ({ x: g && (() => backToSource(g, indices, axis, x.shape)) }),
 });
@@ -77,7 +81,10 @@ export const topkOp = defineMultiOp({
     const shape = x.shape.map((n, d) => (d === axis ? k : n));
     return { values: { shape, dtype: x.dtype }, indices: { shape, dtype: 'i64' } };
   },
-  forward: ({ x }, { values, indices }, { axis, largest }) => best([x], [values, indices], [axis, largest ? 1 : 0]),
+  forward: ({ x }, { values, indices }, { axis, largest }) => {
+    best([x], [values, indices], [axis, largest ? 1 : 0]);
+    noteBounds(indices, 0, (x.shape[axis] ?? 0) - 1);
+  },
   saves: ['indices'],
   vjp: ({ values: g }, { indices }, { axis }, { x }) => ({ x: g && (() => backToSource(g, indices, axis, x.shape)) }),
 });

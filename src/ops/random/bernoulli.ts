@@ -1,4 +1,5 @@
 import { kernel } from '../../runtime/kernel.js';
+import { isWithin } from '../../runtime/known-range.js';
 import { nextStream, type RngState } from '../../runtime/random.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { floating } from '../dtypes.js';
@@ -10,7 +11,7 @@ export const bernoulliOp = defineOp({
   name: 'bernoulli',
   inputs: ['p'],
   infer: ({ p }, _attrs: RngState) => floating('bernoulli', p, 'p'),
-  forward: ({ p }, out, { seed, stream }) => forward([p], [out], [seed, stream]),
+  forward: ({ p }, out, { seed, stream }) => forward([p], [out], [seed, stream], isWithin(p, 0, 1)),
   saves: [],
   vjp: null,
 });

@@ -1,6 +1,7 @@
 import { normalizeAxis } from '../../core/shape.js';
 import { checkOptions } from '../../errors.js';
 import { kernel } from '../../runtime/kernel.js';
+import { noteBounds } from '../../runtime/known-range.js';
 import { scope } from '../../runtime/scope.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { checkTensor } from '../elementwise/unary.js';
@@ -24,7 +25,10 @@ export const argmaxOp = defineOp({
     checkNotEmpty('argmax', x, [axis]);
     return reducedSpec(x, { axes: [axis], keepdims }, 'i64');
   },
-  forward: ({ x }, out, { axis }) => forwardMax([x], [keptHandle(x, out, [axis])], [axis]),
+  forward: ({ x }, out, { axis }) => {
+    forwardMax([x], [keptHandle(x, out, [axis])], [axis]);
+    noteBounds(out, 0, (x.shape[axis] ?? 0) - 1);
+  },
   saves: [],
   vjp: null,
 });
@@ -36,7 +40,10 @@ export const argminOp = defineOp({
     checkNotEmpty('argmin', x, [axis]);
     return reducedSpec(x, { axes: [axis], keepdims }, 'i64');
   },
-  forward: ({ x }, out, { axis }) => forwardMin([x], [keptHandle(x, out, [axis])], [axis]),
+  forward: ({ x }, out, { axis }) => {
+    forwardMin([x], [keptHandle(x, out, [axis])], [axis]);
+    noteBounds(out, 0, (x.shape[axis] ?? 0) - 1);
+  },
   saves: [],
   vjp: null,
 });
