@@ -35,15 +35,15 @@ inline constexpr int kRunVectors = sizeof(VF) == 64 ? 16 : 8;
 template <class A>
 inline constexpr int64_t kRunColumns = 16 * kLanes<A>;
 
-/// The same for n whole vectors of columns, at most `Vectors` at a time, and rows that are `stride` apart: sums stay in registers.
+/// sum = columns first..n-1 of rows that are `stride` apart, joined one row after the other, at most `Vectors` vectors at a time: sums stay
+/// in registers. n is a vector or more; the last columns are computed again rather than in a part of a vector.
 template <class Op, int Vectors, class A, class T>
-CR_INLINE void add_run(const T* x, int64_t stride, int64_t rows, const A* c, int64_t n, A* sum) {
-  constexpr int64_t lanes = kLanes<A>;
-  int64_t i = 0;
-  for (; i + Vectors * lanes <= n; i += Vectors * lanes) {
+CR_INLINE void add_run(const T* x, int64_t stride, int64_t rows, const A* c, int64_t first, int64_t n, A* sum) {
+  constexpr int64_t lanes = kLanes<A>, columns = Vectors * lanes;
+  const auto join_columns = [=](int64_t i) CR_INLINE_LAMBDA {
     Vec<A> total[Vectors];
 #pragma GCC unroll 16
-    for (int k = 0; k < Vectors; ++k) total[k] = load(sum + i + k * lanes);
+    for (int k = 0; k < Vectors; ++k) total[k] = Op::template identity<Vec<A>>();
     for (int64_t r = 0; r < rows; ++r) {
       const T* row = x + r * stride + i;
 #pragma GCC unroll 16
@@ -51,10 +51,11 @@ CR_INLINE void add_run(const T* x, int64_t stride, int64_t rows, const A* c, int
     }
 #pragma GCC unroll 16
     for (int k = 0; k < Vectors; ++k) store(sum + i + k * lanes, total[k]);
-  }
-  if constexpr (Vectors > 1) {
-    if (i < n) add_run<Op, Vectors / 2>(x + i, stride, rows, c + i, n - i, sum + i);
-  }
+  };
+  for (; first + columns <= n; first += columns) join_columns(first);
+  if (first == n) return;
+  if (n >= columns && n - first > columns - lanes) return join_columns(n - columns);
+  if constexpr (Vectors > 1) add_run<Op, Vectors / 2>(x, stride, rows, c, first, n, sum);
 }
 
 /// One strip of columns. Rows that are narrow are joined: `fold` of them, one after the other, make one row of the strip.
@@ -99,9 +100,9 @@ CR_INLINE void reduce_row_block(const AxisGroup& reduced, const Strip<T, A>& str
   Position at = position_at(reduced, reduced.rank, begin);
   const int64_t fold = strip.fold, narrow = strip.width / fold;
   int64_t row = begin;
-  if (strip.offsets == nullptr && reduced.rank == 1 && strip.width <= kRunColumns<A> && strip.width % kLanes<A> == 0) {
+  if (strip.offsets == nullptr && reduced.rank == 1 && strip.width <= kRunColumns<A> && strip.width >= kLanes<A>) {
     const int64_t rows = (end - begin) / fold, stride = fold * reduced.x[0];
-    add_run<Op, kRunVectors>(strip.x + at.x, stride, rows, strip.c, strip.width, sum);
+    add_run<Op, kRunVectors>(strip.x + at.x, stride, rows, strip.c, 0, strip.width, sum);
     at.x += rows * stride;
     row += rows * fold;
   }
