@@ -52,6 +52,26 @@ describe('reductions along a middle axis, for sizes around the thresholds', () =
     }
   });
 
+  it('adds bytes of the largest value without overflow, whatever their number', async () => {
+    for (const [outer, n, inner] of [...shapes, ...[31, 40, 129, 333, 4096, 10000].map((n): [number, number, number] => [3, n, 1])]) {
+      const x = fromArray(new Uint8Array(outer * n * inner).fill(255), [outer, n, inner], { dtype: 'u8' });
+      const added = await sum(x, { axis: 1 }).data();
+      expect([...new Set(added)]).toEqual([BigInt(255 * n)]);
+      expect(added).toHaveLength(outer * inner);
+      expect((await sum(x).data())[0]).toBe(BigInt(255 * outer * n * inner));
+    }
+  });
+
+  it('adds bytes as numbers are added one by one', async () => {
+    for (const [outer, n, inner] of shapes) {
+      const draw = random(`bytes ${outer},${n},${inner}`);
+      const bytes = Float32Array.from({ length: outer * n * inner }, () => draw.below(256));
+      const x = fromArray(Uint8Array.from(bytes), [outer, n, inner], { dtype: 'u8' });
+      const each = lines(bytes, outer, n, inner).map((line) => line.reduce((a, b) => a + b));
+      expect([...(await sum(x, { axis: 1 }).data())].map(Number)).toEqual(each);
+    }
+  });
+
   it.each([1, 2, 5, 8, 9, 10, 15, 16, 17, 24, 64, 100])(
     'has the same bits for rows of %i among others, alone and from other layouts',
     async (n) => {

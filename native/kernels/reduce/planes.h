@@ -37,7 +37,7 @@ CR_INLINE void reduce_planes(Context& ctx, const Reduction& plan, const RowCut& 
       Lanes<A>* own = parts + result * cut.blocks + outer * blocks;
       for (int64_t b = 0; b < blocks; ++b) {
         const int64_t start = b * kBlockElements, left = plan.run - start;
-        own[b] = reduce_lanes<Op, A>(from + start, left < kBlockElements ? left : kBlockElements, map);
+        own[b] = block_lanes<Op, A>(from + start, left < kBlockElements ? left : kBlockElements, map);
       }
       if (++result < results) continue;
       result = 0;

@@ -1,5 +1,6 @@
 #pragma once
 // Reductions whose innermost axis is reduced, and those where nothing is contiguous.
+#include "kernels/reduce/bytes.h"
 #include "kernels/reduce/plan.h"
 #include "simd/parallel.h"
 #include "simd/poly.h"
@@ -46,6 +47,18 @@ CR_INLINE void gather(const AxisGroup& reduced, const T* x, int64_t first, int64
   }
 }
 
+/// Lanes of map(x[i]) for i < n, at most kBlockElements.
+template <class Op, class A, class T, class Map>
+CR_INLINE Lanes<A> block_lanes(const T* x, int64_t n, Map map) {
+  if constexpr (kSumsBytes<A, T>) {
+    Lanes<A> sum = {};
+    sum.part[0][0] = sum_bytes(x, n);
+    return sum;
+  } else {
+    return reduce_lanes<Op, A>(x, n, map);
+  }
+}
+
 /// The tree over blocks begin..end-1 of the result whose elements begin at x; `c` is its constant.
 template <class Op, class A, class T>
 Lanes<A> reduce_blocks(const Reduction& plan, const RowCut& cut, const T* x, A c, int64_t begin, int64_t end) {
@@ -67,8 +80,8 @@ Lanes<A> reduce_blocks(const Reduction& plan, const RowCut& cut, const T* x, A c
       gather(plan.reduced, x, sequence * cut.sequence + start, n, buffer);
       block = buffer;
     }
-    if (ahead == 0) {
-      tree_push(tree, reduce_lanes<Op, A>(block, n, map));
+    if (ahead == 0 || kSumsBytes<A, T>) {
+      tree_push(tree, block_lanes<Op, A>(block, n, map));
     } else {
       tree_push(tree, reduce_range<Op, A>(0, n, [=](int64_t i, int64_t m) CR_INLINE_LAMBDA {
                   __builtin_prefetch(block + ahead + i);
@@ -169,7 +182,7 @@ void reduce_whole_rows(const Reduction& plan, const T* x, const A* c, Y* y, int6
       for (int64_t r = 0; r < group; ++r) {
         const V constant = splat<V>(constants[r]);
         const auto map = [constant](V v) CR_INLINE_LAMBDA { return Op::map(v, constant); };
-        rows[r] = fold_parts<Op, A>(reduce_lanes<Op, A>(from + r * next, n, map));
+        rows[r] = fold_parts<Op, A>(block_lanes<Op, A>(from + r * next, n, map));
       }
       result = fold_vectors<Op, V>([&](int r) CR_INLINE_LAMBDA { return rows[r]; });
     }

@@ -1,6 +1,7 @@
 #pragma once
 // The inside of a reduction along an outer axis: rows of a strip of columns, added to a row of sums. Eight rows at a time, which are eight
 // streams from memory and one load and store of the sums.
+#include "kernels/reduce/bytes.h"
 #include "kernels/reduce/plan.h"
 
 namespace chainrule::CR_ISA {
@@ -14,6 +15,9 @@ inline constexpr int kRowsAtOnce = 8;
 template <class Op, int Rows, class A, class T>
 CR_INLINE void add_rows(const T* const* x, const A* c, int64_t n, A* sum) {
   constexpr int64_t lanes = kLanes<A>;
+  if constexpr (kSumsBytes<A, T>) {
+    if (n >= kByteColumns) return add_byte_rows<Rows>(x, n, sum);
+  }
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
     const Vec<A> constant = load(c + i);
@@ -100,7 +104,7 @@ CR_INLINE void reduce_row_block(const AxisGroup& reduced, const Strip<T, A>& str
   Position at = position_at(reduced, reduced.rank, begin);
   const int64_t fold = strip.fold, narrow = strip.width / fold;
   int64_t row = begin;
-  if (strip.offsets == nullptr && reduced.rank == 1 && strip.width <= kRunColumns<A> && strip.width >= kLanes<A>) {
+  if (!kSumsBytes<A, T> && strip.offsets == nullptr && reduced.rank == 1 && strip.width <= kRunColumns<A> && strip.width >= kLanes<A>) {
     const int64_t rows = (end - begin) / fold, stride = fold * reduced.x[0];
     add_run<Op, kRunVectors>(strip.x + at.x, stride, rows, strip.c, 0, strip.width, sum);
     at.x += rows * stride;
