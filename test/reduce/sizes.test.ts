@@ -56,7 +56,7 @@ describe('reductions along a middle axis, for sizes around the thresholds', () =
     for (const [outer, n, inner] of [...shapes, ...[31, 40, 129, 333, 4096, 10000].map((n): [number, number, number] => [3, n, 1])]) {
       const x = fromArray(new Uint8Array(outer * n * inner).fill(255), [outer, n, inner], { dtype: 'u8' });
       const added = await sum(x, { axis: 1 }).data();
-      expect([...new Set(added)]).toEqual([BigInt(255 * n)]);
+      expect([...new Set([...added].map(Number))]).toEqual([255 * n]);
       expect(added).toHaveLength(outer * inner);
       expect((await sum(x).data())[0]).toBe(BigInt(255 * outer * n * inner));
     }
