@@ -80,6 +80,7 @@ export const aims: readonly Aim[] = [
   { group: 'recurrent', title: 'LSTM, GRU', ratio: 2 },
   { group: 'call', title: 'call overhead', ratio: 5, over: pytorch },
   { group: 'low-precision', title: 'low precision', ratio: 1 },
+  { group: 'ops', title: 'other ops', ratio: 1.3, rows: [{ ratio: 1 }] },
   { group: 'steps', title: 'whole steps', ratio: 1.2, rows: [{ of: /^(MLP|CNN|LSTM)/, ratio: 2 }, { ratio: 1.2 }] },
 ];
 

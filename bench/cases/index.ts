@@ -7,6 +7,7 @@ import { elementwise } from './elementwise.js';
 import { gemm } from './gemm.js';
 import { lowPrecision } from './low-precision.js';
 import { movement } from './movement.js';
+import { ops } from './ops.js';
 import { optimizer } from './optimizer.js';
 import { pooling } from './pooling.js';
 import { random } from './random.js';
@@ -27,6 +28,7 @@ const groups: readonly (readonly Case[])[] = [
   recurrent,
   trainingSteps,
   lowPrecision,
+  ops,
   call,
 ];
 

@@ -1,5 +1,7 @@
 /** What chainrule does for each kind of case. Each entry has its PyTorch counterpart, under the same name, in pytorch.py. */
 import type * as Library from '../../src/index.js';
+import { callOf } from '../cases/ops.js';
+import type { Inputs } from '../cases/ops/work.js';
 import type { Option } from '../lib/case.js';
 import { recurrent, step } from './models.js';
 
@@ -75,6 +77,10 @@ export function opOf(cr: Chainrule, kind: string, options: Options): ((x: readon
   if (kind === 'unary' || kind === 'binary') {
     const op = named(cr, options.op);
     return kind === 'unary' ? (x) => op(at(x, 0)) : (x) => op(at(x, 0), at(x, 1));
+  }
+  if (kind === 'op') {
+    const call = callOf.get(String(options.name));
+    return call === undefined ? undefined : (x) => call(cr, x as unknown as Inputs);
   }
   const op = pure[kind];
   return op === undefined ? undefined : (x) => op(cr, x, options);

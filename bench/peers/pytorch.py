@@ -44,8 +44,8 @@ def attention(o, q, k, v):
 
 UNARY = {"gelu": F.gelu, "relu": torch.relu, "silu": F.silu, "mish": F.mish, "softplus": F.softplus}
 
-# Kinds whose option "op" is the name of a function of tensors.
-NAMED = ("unary", "binary")
+# Kinds whose option "op" is the name of a function of tensors; those of bench/cases/ops/, whose option "torch" is an expression.
+NAMED = ("unary", "binary", "op")
 
 # Other kinds that are pure functions of options and inputs.
 PURE = {
@@ -157,6 +157,8 @@ STATEFUL = {
 
 def op_of(kind, o):
     """What a case calls. A name is looked up once, as for chainrule."""
+    if kind == "op":
+        return eval("lambda *x: " + o["torch"], {"torch": torch, "F": F})  # bench/cases/ops/ has the expressions
     if kind in NAMED:
         return UNARY.get(o["op"]) or getattr(torch, o["op"])
     return functools.partial(PURE[kind], o)
