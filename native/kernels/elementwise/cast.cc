@@ -38,6 +38,13 @@ CR_INLINE Part<To, Lanes> truncate_lanes(Part<From, Lanes> x) {
   constexpr From kHighest = kAbove - kAbove / static_cast<From>(int64_t{1} << kDigits);  // the number before it
   constexpr From kLowest = kSigned ? -kAbove : From{0};
   using V = Part<From, Lanes>;
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  if constexpr (sizeof(To) == 8 && sizeof(From) == 4) {  // AVX2 has an instruction for 32 bits only
+    const __m128i whole = _mm_cvttps_epi32((__m128)x);
+    const __m128i outside = _mm_cmpeq_epi32(whole, _mm_set1_epi32(INT32_MIN));
+    if (_mm_movemask_ps(_mm_castsi128_ps(outside)) == 0) return (Part<To, Lanes>)_mm256_cvtepi32_epi64(whole);
+  }
+#endif
   const V zero = {}, low = zero + kLowest, high = zero + kHighest;
   V within = x == x ? x : zero;
   within = within < low ? low : within;
@@ -53,6 +60,18 @@ CR_INLINE Part<To, Lanes> truncate_lanes(Part<From, Lanes> x) {
   }
 }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+/// Bytes as i32 or i64 by the instruction that there is for it, which the compiler does not find.
+template <class To, class From, int Lanes>
+CR_INLINE Part<To, Lanes> widen_bytes(Part<Stored<From>, Lanes> bytes) {
+  constexpr bool kSigned = static_cast<Stored<From>>(-1) < 0;
+  __m128i low = {};
+  std::memcpy(&low, &bytes, sizeof bytes);
+  if constexpr (sizeof(To) == 4) return (Part<To, Lanes>)(kSigned ? _mm256_cvtepi8_epi32(low) : _mm256_cvtepu8_epi32(low));
+  if constexpr (sizeof(To) == 8) return (Part<To, Lanes>)(kSigned ? _mm256_cvtepi8_epi64(low) : _mm256_cvtepu8_epi64(low));
+}
+#endif
+
 template <class To, class From, int Lanes>
 CR_INLINE Part<Stored<To>, Lanes> cast_lanes(Part<Stored<From>, Lanes> x) {
   if constexpr (kDTypeOf<To> == DType::boolean) {
@@ -60,6 +79,10 @@ CR_INLINE Part<Stored<To>, Lanes> cast_lanes(Part<Stored<From>, Lanes> x) {
   } else if constexpr (kFloating<Stored<From>> && !kFloating<To>) {
     return truncate_lanes<To, From, Lanes>(x);
   } else if constexpr (sizeof(From) == 1 && sizeof(To) > 1) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    if constexpr (kDTypeOf<To> == DType::f32) return __builtin_convertvector((widen_bytes<int32_t, From, Lanes>(x)), Part<To, Lanes>);
+    if constexpr (kDTypeOf<To> == DType::i32 || kDTypeOf<To> == DType::i64) return widen_bytes<To, From, Lanes>(x);
+#endif
     return __builtin_convertvector(widen<4>(x), Part<To, Lanes>);
   } else {
     return __builtin_convertvector(x, Part<To, Lanes>);
@@ -77,26 +100,38 @@ CR_INLINE Stored<To> cast_one(Stored<From> x) {
   }
 }
 
+/// Vectors of the wider type that one turn of the loop takes.
+inline constexpr int kCastParts = kVecBytes == 32 ? 4 : 1;
+
 template <class To, class From>
 void cast_row(void* y, const void* const* x, int64_t n, const double*, RowHints hints) {
   constexpr int kPart = kCastLanes<Stored<To>, Stored<From>>;
   const int64_t ahead = hints.ahead / static_cast<int64_t>(sizeof(Stored<From>));
   Stored<To>* out = static_cast<Stored<To>*>(y);
   const Stored<From>* in = static_cast<const Stored<From>*>(x[0]);
+  const auto part = [in](int64_t i) __attribute__((always_inline)) {
+    Part<Stored<From>, kPart> from;
+    std::memcpy(&from, in + i, sizeof from);
+    return cast_lanes<To, From, kPart>(from);
+  };
   int64_t i = 0;
   if (hints.streamed) {
     for (const int64_t head = to_next_vector(out, n); i < head; ++i) out[i] = cast_one<To, From>(in[i]);
+    for (; i + kPart <= n; i += kPart) {
+      __builtin_prefetch(in + i + ahead);
+      stream_store_part(out + i, part(i));
+    }
+  }
+  for (; i + kCastParts * kPart <= n; i += kCastParts * kPart) {
+#pragma GCC unroll 4
+    for (int k = 0; k < kCastParts * kPart; k += kPart) {
+      const auto to = part(i + k);
+      std::memcpy(out + i + k, &to, sizeof to);
+    }
   }
   for (; i + kPart <= n; i += kPart) {
-    Part<Stored<From>, kPart> from;
-    std::memcpy(&from, in + i, sizeof from);
-    const auto to = cast_lanes<To, From, kPart>(from);
-    if (hints.streamed) {
-      __builtin_prefetch(in + i + ahead);
-      stream_store_part(out + i, to);
-    } else {
-      std::memcpy(out + i, &to, sizeof to);
-    }
+    const auto to = part(i);
+    std::memcpy(out + i, &to, sizeof to);
   }
   for (; i < n; ++i) out[i] = cast_one<To, From>(in[i]);
 }
