@@ -94,6 +94,56 @@ CR_INLINE bool reaches_all(const Scatter<T, I>& s) {
   return true;
 }
 
+/// y's lines of `size` elements from x's, which follow each other as they do in y or are one element (`single`).
+template <class T>
+CR_INLINE void start_lines(T* to, const T* x, bool single, int64_t n) {
+  if (single) return fill_run(to, *x, n);
+  copy_contiguous(to, x, n);
+}
+
+/// One position for each of n lines of `size` elements that follow each other, checked.
+template <class Op, class T, class I>
+CR_INLINE void scatter_ones(T* y, int64_t size, const I* position, int64_t si, const T* source, int64_t sx, int64_t n, int64_t skip) {
+  for (int64_t i = 0; i < n; ++i, y += size) {
+    const int64_t k = position[i * si];
+    if (k != skip) Op::put(y[k], source[i * sx]);
+  }
+}
+
+/// Lines along the axis that follow each other in y, and in x (or x is one element): as many as L1 holds are copied at once, and added to.
+template <class Op, class T, class I>
+CR_INLINE void scatter_packed(Context& ctx, const Scatter<T, I>& s, const Loop<4>& loop, bool single) {
+  constexpr int64_t piece_bytes = 8192;
+  const int32_t last = loop.rank - 1;
+  const int64_t size = s.size(), count = s.count(), si = s.index.strides[s.axis], from = s.source.strides[s.axis];
+  const int64_t line = static_cast<int64_t>(sizeof(T)) * size, piece = line < piece_bytes ? piece_bytes / line : 1;
+  const int64_t *step = loop.strides[0], *values_step = loop.strides[2];
+  parallel_range(ctx, element_count(loop), line_grain(count + size), [&](int64_t begin, int64_t end) {
+    int64_t first = begin;
+    walk(loop, begin, end, [&](const int64_t* offsets, int64_t n) {
+      for (int64_t done = 0, m; done < n; done += m) {
+        m = n - done < piece ? n - done : piece;
+        const I* positions = static_cast<const I*>(s.index.data) + offsets[0] + done * step[last];
+        T* to = static_cast<T*>(s.y.data) + offsets[1] + done * size;
+        const T* values = static_cast<const T*>(s.source.data) + offsets[2] + done * values_step[last];
+        start_lines(to, static_cast<const T*>(s.x.data) + offsets[3] + (single ? 0 : done * size), single, m * size);
+        if (count == 1) {
+          check_positions(
+              positions, step[last], m, size, [&](int64_t bad, int64_t i) { s.fail_at(bad, first + done + i, 0); }, s.skip);
+          scatter_ones<Op>(to, size, positions, step[last], values, values_step[last], m, s.skip);
+          continue;
+        }
+        for (int64_t i = 0; i < m; ++i, positions += step[last], values += values_step[last]) {
+          check_positions(
+              positions, si, count, size, [&](int64_t bad, int64_t k) { s.fail_at(bad, first + done + i, k); }, s.skip);
+          scatter_line<Op>(to + i * size, 1, positions, si, values, from, count, s.skip);
+        }
+      }
+      first += n;
+    });
+  });
+}
+
 /// Lines along the axis one by one, contiguous in y: each is copied from x and added to while it is in the cache.
 template <class Op, class T, class I>
 CR_INLINE void scatter_near(Context& ctx, const Scatter<T, I>& s, bool copied) {
@@ -102,6 +152,8 @@ CR_INLINE void scatter_near(Context& ctx, const Scatter<T, I>& s, bool copied) {
   const int32_t last = loop.rank - 1;
   const int64_t size = s.size(), count = s.count(), si = s.index.strides[s.axis], sx = s.x.strides[s.axis];
   const int64_t sy = s.y.strides[s.axis], from = s.source.strides[s.axis];
+  const bool single = sx == 0 && loop.strides[3][last] == 0, follow = sx == 1 && loop.strides[3][last] == size;
+  if (!copied && loop.strides[1][last] == size && (single || follow)) return scatter_packed<Op>(ctx, s, loop, single);
   parallel_range(ctx, element_count(loop), line_grain(count + (copied ? 0 : size)), [&](int64_t begin, int64_t end) {
     int64_t first = begin;
     walk(loop, begin, end, [&](const int64_t* offsets, int64_t n) {
