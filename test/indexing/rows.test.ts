@@ -136,6 +136,24 @@ describe('elements by index', () => {
       }
     }
   });
+
+  it.each([1, 2, 5])('%i into each of many short lines', (n) => {
+    for (const size of [5, 10, 33]) {
+      const lines = 3000;
+      const index = positions(lines * n, size, `${n}`);
+      const source = numbers(lines * n, 'source');
+      const flat = index.map((k, i) => Math.floor(i / n) * size + k);
+      const [at, values] = [asIndex(index, [lines, n], 'i64'), fromArray(source, [lines, n])];
+      const x = numbers(lines * size, 'x');
+      expect(scatterAdd(fromArray(x, [lines, size]), 1, at, values).dataSync()).toEqual(added(x, source, flat, 1));
+      const wide = fromArray(new Float32Array(lines * size), [lines, size], { requiresGrad: true });
+      const [grad] = gradients([gather(wide, 1, at)], [wide], { gradients: [values] });
+      expect(grad?.dataSync()).toEqual(added(new Float32Array(lines * size), source, flat, 1));
+      index[2900 * n] = size;
+      const message = `index ${size} is out of range for axis 1 of size ${size} (element ${2900 * n})`;
+      expect(() => scatterAdd(wide, 1, asIndex(index, [lines, n], 'i64'), values).dataSync()).toThrow(message);
+    }
+  });
 });
 
 describe('cat', () => {
