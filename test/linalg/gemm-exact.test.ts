@@ -37,7 +37,7 @@ function matrix(draw: Integers, rows: number, cols: number, layout: number, dtyp
 /** The first difference between a tensor and what it should hold, or ''. */
 function difference(name: string, got: Tensor | null | undefined, want: Float64Array): string {
   const values = got?.dataSync() ?? [];
-  const at = want.findIndex((v, i) => values[i] !== v);
+  const at = want.findIndex((v, i) => Number(values[i]) !== v);
   if (at >= 0) return `${name} at ${at}: ${String(values[at])} for ${String(want[at])}`;
   return values.length === want.length ? '' : `${name} has ${values.length} elements, not ${want.length}`;
 }
@@ -49,7 +49,7 @@ function compare(draw: Integers, m: number, n: number, k: number, dtype: DType):
     const a = matrix(draw, m, k, layouts[0], dtype);
     const b = matrix(draw, k, n, layouts[1], dtype);
     const found = [];
-    if (dtype === 'i32') found.push(difference('c', matmul(a.t, b.t), product(a.values, b.values, m, k, n)));
+    if (dtype === 'i32' || dtype === 'i64') found.push(difference('c', matmul(a.t, b.t), product(a.values, b.values, m, k, n)));
     else {
       const g = matrix(draw, m, n, layouts[2], dtype);
       a.t.requiresGrad = true;
@@ -65,7 +65,7 @@ function compare(draw: Integers, m: number, n: number, k: number, dtype: DType):
   });
 }
 
-test.each(['f32', 'f64', 'i32'] as const)('matmul and its gradients in %s equal plain loops bit for bit at all edges', (dtype) => {
+test.each(['f32', 'f64', 'i32', 'i64'] as const)('matmul and its gradients in %s equal plain loops bit for bit at all edges', (dtype) => {
   const draw = new Integers(1);
   for (let size = 1; size <= 40; size++) {
     for (let other = 1; other <= 40; other += 2) {
