@@ -8,8 +8,7 @@ namespace chainrule::CR_ISA {
 template <class Op, class... T>
 constexpr auto binary_kernels(const char* name, const char* params = "") {
   if constexpr (kHasFloat<T...>) {
-    return with_halves<&same_type_row<Op, 2, float>>(name, "TT>T", params,
-                                                     Registration{name, kDTypeOf<T>, kIsa, "TT>T", params, &run_same_type<Op, 2, T>}...);
+    return with_halves_of<Op, 2>(name, "TT>T", params, Registration{name, kDTypeOf<T>, kIsa, "TT>T", params, &run_same_type<Op, 2, T>}...);
   } else {
     return kernel_set(Registration{name, kDTypeOf<T>, kIsa, "TT>T", params, &run_same_type<Op, 2, T>}...);
   }

@@ -4,6 +4,7 @@ namespace chainrule::CR_ISA {
 
 /// True division: floating types only.
 struct Div {
+  static constexpr bool kFewSteps = true;
   template <class V>
   CR_INLINE V f(V a, V b) {
     return a / b;

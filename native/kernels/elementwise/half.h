@@ -1,6 +1,8 @@
 #pragma once
-// Elementwise kernels on bf16 and f16: the row function of f32, between tiles that are widened before and rounded after it.
+// Elementwise kernels on bf16 and f16: the row function of f32, between tiles that are widened before and rounded after it; ops of a few
+// instructions do so in registers.
 #include "kernels/elementwise/map.h"
+#include "simd/half.h"
 
 namespace chainrule::CR_ISA {
 
@@ -17,6 +19,43 @@ template <RowFn row, class... R>
 constexpr auto with_halves(const char* name, const char* signature, const char* params, R... known) {
   return kernel_set(known..., Registration{name, DType::bf16, kIsa, signature, params, &run_half<row>},
                     Registration{name, DType::f16, kIsa, signature, params, &run_half<row>});
+}
+
+/// Row function of an op of a few instructions: widened, computed and rounded in registers.
+template <class Op, int Inputs, DType kind>
+void few_steps_row(void* y, const void* const* x, int64_t n, const double* params, RowHints) {
+  constexpr int64_t lanes = kLanes<float>;
+  const auto input = [x](int k) { return static_cast<const uint16_t*>(x[k]); };
+  const uint16_t *a = input(0), *b = input(Inputs - 1);
+  uint16_t* out = static_cast<uint16_t*>(y);
+  const auto part = [=](int64_t i, size_t bytes) __attribute__((always_inline)) {
+    Halves first = {}, second = {}, result;
+    std::memcpy(&first, a + i, bytes);
+    if constexpr (Inputs == 1) result = narrow<kind>(apply<Op>(params, widen<kind>(first)));
+    if constexpr (Inputs == 2) {
+      std::memcpy(&second, b + i, bytes);
+      result = narrow<kind>(apply<Op>(params, widen<kind>(first), widen<kind>(second)));
+    }
+    std::memcpy(out + i, &result, bytes);
+  };
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) part(i, sizeof(Halves));
+  if (i < n) part(i, static_cast<size_t>(n - i) * sizeof(uint16_t));
+}
+template <class Op, int Inputs, DType kind>
+void run_few_steps(Context& ctx, const Args& args) {
+  map_rows(ctx, args, &few_steps_row<Op, Inputs, kind>);
+}
+
+/// The registrations `known`, and those of Op for bf16 and f16, which is one of a few instructions if it says so by kFewSteps.
+template <class Op, int Inputs, class... R>
+constexpr auto with_halves_of(const char* name, const char* signature, const char* params, R... known) {
+  if constexpr (requires { Op::kFewSteps; }) {
+    return kernel_set(known..., Registration{name, DType::bf16, kIsa, signature, params, &run_few_steps<Op, Inputs, DType::bf16>},
+                      Registration{name, DType::f16, kIsa, signature, params, &run_few_steps<Op, Inputs, DType::f16>});
+  } else {
+    return with_halves<&same_type_row<Op, Inputs, float>>(name, signature, params, known...);
+  }
 }
 
 /// Whether f32 is among T.

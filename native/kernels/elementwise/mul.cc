@@ -4,6 +4,7 @@ namespace chainrule::CR_ISA {
 
 // Integers wrap, as in two's complement.
 struct Mul {
+  static constexpr bool kFewSteps = true;
   template <class V>
   CR_INLINE V f(V a, V b) {
     return a * b;

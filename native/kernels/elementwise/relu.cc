@@ -5,6 +5,7 @@ namespace chainrule::CR_ISA {
 
 /// max(x, 0), NaN stays NaN; the slope at 0 is 0. The gradient reads the output.
 struct Relu {
+  static constexpr bool kFewSteps = true;
   template <class V>
   CR_INLINE V f(V x) {
     return x < V{} ? V{} : x;

@@ -9,8 +9,7 @@ namespace chainrule::CR_ISA {
 template <class Op, class... T>
 constexpr auto unary_kernels(const char* name, const char* params = "") {
   if constexpr (kHasFloat<T...>) {
-    return with_halves<&same_type_row<Op, 1, float>>(name, "T>T", params,
-                                                     Registration{name, kDTypeOf<T>, kIsa, "T>T", params, &run_same_type<Op, 1, T>}...);
+    return with_halves_of<Op, 1>(name, "T>T", params, Registration{name, kDTypeOf<T>, kIsa, "T>T", params, &run_same_type<Op, 1, T>}...);
   } else {
     return kernel_set(Registration{name, kDTypeOf<T>, kIsa, "T>T", params, &run_same_type<Op, 1, T>}...);
   }
