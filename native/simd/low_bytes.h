@@ -21,7 +21,7 @@ struct HalfOf<8> {
 /// The low byte of each lane, width by width: in one step the compiler takes them one by one. AVX-512 has an instruction for the step.
 template <class B, class I>
 CR_INLINE B low_bytes(I v) {
-  constexpr int lanes = sizeof(B), size = sizeof(I) / sizeof(B);
+  constexpr int lanes = sizeof(B), size = static_cast<int>(sizeof(I)) / lanes;
   if constexpr (size == 1 || kVecBytes == 64) {
     return __builtin_convertvector(v, B);
   } else {

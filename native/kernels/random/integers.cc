@@ -62,7 +62,7 @@ void bernoulli(Context& ctx, const Args& args) {
       T buffer[kDrawTile];
       const T* p = as_contiguous(from + offsets[1], stride, n, buffer);
       if (const int64_t bad = draw_yes(tile.words + (at - first), p, to + at, n); bad < n)
-        fail("probability %g is not in [0, 1] (element %lld)", static_cast<double>(p[bad]), static_cast<long long>(at + bad));
+        fail("probability %g is not in [0, 1] (element %lld)", static_cast<double>(p[bad]), static_cast<long long>(at) + bad);
       at += n;
     });
   });
