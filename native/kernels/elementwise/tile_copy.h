@@ -129,24 +129,6 @@ CR_INLINE void pack_two_evens(T* to_a, const T* a, T* to_b, const T* b, int64_t 
   }
 }
 
-/// y = value.
-template <class T>
-CR_INLINE void fill_view(Context& ctx, const TensorView& view, T value) {
-  const auto loop = make_loop<1>({&view});
-  T* y = static_cast<T*>(view.data);
-  const int64_t n = element_count(loop), inner = loop.shape[loop.rank - 1], stride = loop.strides[0][loop.rank - 1];
-  const bool stream = n * static_cast<int64_t>(sizeof(T)) >= kStreamBytes && inner >= kTile && stride == 1;
-  parallel_even(ctx, n, kGrainElements, [&](int64_t begin, int64_t end) {
-    walk(loop, begin, end, [&](const int64_t* offsets, int64_t count) {
-      T* to = y + offsets[0];
-      if (stream) return stream_fill(to, value, count);
-      if (stride == 1) return fill_run(to, value, count);
-      for (int64_t i = 0; i < count; ++i) to[i * stride] = value;
-    });
-    if (stream) stream_fence();
-  });
-}
-
 /// to[i * stride] = from[i].
 template <class T>
 CR_INLINE void unpack_run(T* to, int64_t stride, const T* from, int64_t n) {

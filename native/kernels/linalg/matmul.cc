@@ -46,7 +46,7 @@ CR_INLINE void multiply_integer_panel(const Product<T>& p, const IntegerMatrix<T
   }
 }
 
-/// The same for so few columns that packing them would cost more than it saves.
+/// Rows begin..end of C where it has so few columns that packing them would cost more than it saves.
 template <class T>
 CR_INLINE void multiply_integer_dots(const Product<T>& p, const IntegerMatrix<T>& x, int64_t begin, int64_t end) {
   for (int64_t i = begin; i < end; ++i) {
@@ -58,7 +58,7 @@ CR_INLINE void multiply_integer_dots(const Product<T>& p, const IntegerMatrix<T>
   }
 }
 
-/// The same for integers, whose sums wrap around: any order gives the same result.
+/// C = A B for integers, whose sums wrap around: the order of additions does not matter.
 template <class T>
 void matmul_integer(Context& ctx, const Args& args) {
   constexpr int64_t columns = kIntegerVecs * kLanes<T>;
