@@ -34,17 +34,21 @@ void conv2d(Context& ctx, const Args& args) {
                                        stride[1], stride[2], stride[3], bias, bias == nullptr ? 0 : args.in[2].strides[0]});
   }
   const int64_t k = s.in_channels * s.h.taps * s.w.taps;
-  const bool few = few_channels(s.out_channels, k);
+  const bool few = few_channels(s.out_channels, k), chunks = takes_chunks<T>(s.out_channels, k, few);
   const Planes image{plane_axis(s.h, 0, s.h.out), plane_axis(s.w, 0, s.w.out)};
   const int64_t work = s.out_channels * k * s.h.out * s.w.out;
   const Windows windows = make_windows(s.batch, s.h.out, s.w.out, s.in_channels * channel_size(image), work);
   const Planes planes{plane_axis(s.h, 0, windows.rows_each), image.w};
-  const GatherUnits units = gather_units<T>(windows, s.batch, s.groups, s.out_channels, few, work);
+  const GatherUnits units = gather_units<T>(ctx, windows, s.batch, s.groups, s.out_channels, few, chunks, work);
 
   const T* rows = weight_rows<T>(ctx, weight);
   Phase<T> phase{{1, 0}, {1, 0}, k, scratch<int64_t>(ctx, k), rows};
   tap_offsets(s, planes, phase.taps);
-  if (!few) phase.weight = pack_panels(ctx, rows, s.groups, s.out_channels, k);
+  if (chunks) {
+    phase.weight = pack_whole_slivers(ctx, PointwiseWeight<T>{rows, s.out_channels * k, k, 1, nullptr, 0}, s.groups, s.out_channels, k);
+  } else if (!few) {
+    phase.weight = pack_panels(ctx, rows, s.groups, s.out_channels, k);
+  }
   const Gather<T> g{static_cast<T*>(y.data),
                     y.strides[0],
                     y.strides[1],
@@ -56,7 +60,7 @@ void conv2d(Context& ctx, const Args& args) {
                     planes.w.count,
                     0,
                     0,
-                    args.ins == 3 ? pack_bias<T>(ctx, args.in[2], s.groups, s.out_channels, few) : nullptr};
+                    args.ins == 3 ? pack_bias<T>(ctx, args.in[2], s.groups, s.out_channels, few || chunks) : nullptr};
   gather_all(ctx, units, g, x, s.in_channels, planes, [&](int64_t row) { return Start{row * s.h.stride - s.h.pad, row}; });
 }
 

@@ -34,12 +34,15 @@ CR_INLINE void each_tap(const ConvShape& s, int64_t a, int64_t b, Body body) {
   }
 }
 
-/// The phase's weights with channels of x as columns: [group][panel][o taps][kPanelCols], or [group][channel][o taps] for few.
+/// The phase's weights with channels of x as columns: [group][panel][o taps][kPanelCols], [group][channel][o taps] for few, or, for chunks,
+/// panels as wide as a sliver is high, the last one without zeros.
 template <class T>
-CR_INLINE const T* phase_weights(Context& ctx, const ConvShape& s, const TensorView& w, int64_t a, int64_t b, int64_t k, bool few) {
-  const int64_t channels = s.in_channels, panels = few ? channels : panel_count<T>(channels);
+CR_INLINE const T* phase_weights(Context& ctx, const ConvShape& s, const TensorView& w, int64_t a, int64_t b, int64_t k, bool few,
+                                 bool chunks) {
+  const int64_t channels = s.in_channels, cols = few ? 1 : chunks ? kTileRows : kPanelCols<T>;
+  const int64_t padded = few || chunks ? channels : panel_count<T>(channels) * cols;
   const int64_t area = s.h.taps * s.w.taps, taps = k / s.out_channels;
-  T* packed = scratch<T>(ctx, s.groups * panels * k * (few ? 1 : kPanelCols<T>));
+  T* packed = scratch<T>(ctx, s.groups * padded * k);
   const T* from = static_cast<const T*>(w.data);
   if (few) {
     for (int64_t g = 0; g < s.groups; ++g) {
@@ -54,20 +57,21 @@ CR_INLINE const T* phase_weights(Context& ctx, const ConvShape& s, const TensorV
     return packed;
   }
   const bool flat = taps == area && is_packed(w);
-  each_panel<T>(ctx, s.groups, channels, k, [&](int64_t group, int64_t panel, int64_t width) {
-    T* to = packed + (group * panels + panel) * k * kPanelCols<T>;
-    zero_panel_end(to, k, width);
+  each_panel(ctx, s.groups, channels, cols, k, [&](int64_t group, int64_t panel, int64_t width) {
+    T* to = packed + (group * padded + panel * cols) * k;
+    const int64_t row_length = chunks ? width : cols;
+    if (!chunks) zero_panel_end(to, k, width);
     for (int64_t o = 0; o < s.out_channels; ++o) {
-      const T* row = from + (group * s.out_channels + o) * w.strides[0] + panel * kPanelCols<T> * w.strides[1];
+      const T* row = from + (group * s.out_channels + o) * w.strides[0] + panel * cols * w.strides[1];
       if (flat) {
-        pack_transposed(row, area, area, width, to, kPanelCols<T>);
-        to += area * kPanelCols<T>;
+        pack_transposed(row, area, area, width, to, row_length);
+        to += area * row_length;
         continue;
       }
       each_tap(s, a, b, [&](int64_t kh, int64_t kw, int64_t, int64_t) {
         const T* tap = row + kh * w.strides[2] + kw * w.strides[3];
         for (int64_t c = 0; c < width; ++c) to[c] = tap[c * w.strides[1]];
-        to += kPanelCols<T>;
+        to += row_length;
       });
     }
   });
@@ -76,10 +80,13 @@ CR_INLINE const T* phase_weights(Context& ctx, const ConvShape& s, const TensorV
 
 template <class T>
 CR_INLINE Phase<T> make_phase(Context& ctx, const ConvShape& s, const TensorView& weight, int64_t a, int64_t b, const Planes& planes,
-                              bool few) {
+                              bool few, bool chunks) {
   const int64_t k = s.out_channels * taps_of(s.h, a) * taps_of(s.w, b);
-  const Phase<T> p{
-      {s.h.stride, a - s.h.pad}, {s.w.stride, b - s.w.pad}, k, scratch<int64_t>(ctx, k), phase_weights<T>(ctx, s, weight, a, b, k, few)};
+  const Phase<T> p{{s.h.stride, a - s.h.pad},
+                   {s.w.stride, b - s.w.pad},
+                   k,
+                   scratch<int64_t>(ctx, k),
+                   phase_weights<T>(ctx, s, weight, a, b, k, few, chunks)};
   int64_t* to = p.taps;
   for (int64_t o = 0; o < s.out_channels; ++o) {
     each_tap(s, a, b, [&](int64_t, int64_t, int64_t back_h, int64_t back_w) {
@@ -114,14 +121,15 @@ void conv2d_grad_input(Context& ctx, const Args& args) {
   const PlaneAxis across{q_cols + reach(s.w), 1, 1, q_col - reach(s.w), s.w.out};
   const auto rows_of = [&](int64_t rows) { return min_of((rows - 1) / s.h.stride + 2, rows) + reach(s.h); };  // of gy, for rows of gx
   const int64_t k = s.out_channels * s.h.taps * s.w.taps, work = s.in_channels * k * s.h.out * s.w.out;
-  const bool few = few_channels(s.in_channels, k);
+  const bool few = few_channels(s.in_channels, k), chunks = s.h.stride * s.w.stride == 1 && takes_chunks<T>(s.in_channels, k, few);
   const Windows windows = make_windows(s.batch, s.h.in, s.w.in, s.out_channels * rows_of(s.h.in) * across.count, work);
   const Planes planes{{rows_of(windows.rows_each), 1, 1, 0, s.h.out}, across};
-  const GatherUnits units = gather_units<T>(windows, s.batch, s.groups, s.in_channels, few, work);
+  const GatherUnits units = gather_units<T>(ctx, windows, s.batch, s.groups, s.in_channels, few, chunks, work);
 
   const int64_t phases_h = phase_count(s.h), phases_w = phase_count(s.w);
   Phase<T>* phases = scratch<Phase<T>>(ctx, phases_h * phases_w);
-  for (int64_t i = 0; i < phases_h * phases_w; ++i) phases[i] = make_phase<T>(ctx, s, weight, i / phases_w, i % phases_w, planes, few);
+  for (int64_t i = 0; i < phases_h * phases_w; ++i)
+    phases[i] = make_phase<T>(ctx, s, weight, i / phases_w, i % phases_w, planes, few, chunks);
   const Gather<T> g{static_cast<T*>(gx.data),
                     gx.strides[0],
                     gx.strides[1],

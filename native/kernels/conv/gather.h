@@ -20,7 +20,7 @@ struct Phase {
   OutAxis h, w;
   int64_t k;
   int64_t* taps;    // offsets from a pixel's place in the padded copy
-  const T* weight;  // [group][panel][k][kPanelCols], or [group][channel][k] for few channels
+  const T* weight;  // [group][panel][k][kPanelCols], [group][channel][k] for few channels, or whole slivers for chunks
 };
 
 template <class T>
@@ -32,7 +32,7 @@ struct Gather {
   int64_t phase_count;
   int64_t image_size, pitch;     // of the padded copy
   int64_t first_row, first_col;  // q of the padded copy's first row and column, seen from tap offset 0
-  const T* bias;                 // [group][panel][kPanelCols], or [group][channel] for few channels; or nullptr
+  const T* bias;                 // [group][panel][kPanelCols], or [group][channel] for few channels and chunks; or nullptr
 };
 
 template <class T>

@@ -1,5 +1,6 @@
 #pragma once
 // How a gathering product is cut into units of work, by its shape alone: windows of the result (images, or rows of one image) x channels.
+#include "kernels/conv/gather_chunks.h"
 #include "kernels/conv/rows.h"
 #include "simd/parallel.h"
 
@@ -13,9 +14,9 @@ CR_INLINE bool few_channels(int64_t channels, int64_t k) { return channels <= kF
 
 struct GatherUnits {
   Windows windows;
-  bool few;
+  bool few, chunks;
   int64_t groups, groups_each, group_parts;
-  int64_t channels, channels_each, channel_parts;  // in panels, or in channels when few
+  int64_t channels, channels_each, channel_parts;  // in panels, or in channels when few or in chunks
   int64_t units;
 };
 
@@ -23,15 +24,18 @@ inline constexpr int64_t kFewestUnits = 16;
 
 /// `work`: multiply-adds of one group of one image.
 template <class T>
-CR_INLINE GatherUnits gather_units(const Windows& windows, int64_t images, int64_t groups, int64_t channels, bool few, int64_t work) {
-  GatherUnits u{windows, few, groups, 1, 1, few ? channels : panel_count<T>(channels), 1, 1, 1};
+CR_INLINE GatherUnits gather_units(Context& ctx, const Windows& windows, int64_t images, int64_t groups, int64_t channels, bool few,
+                                   bool chunks, int64_t work) {
+  GatherUnits u{windows, few, chunks, groups, 1, 1, few || chunks ? channels : panel_count<T>(channels), 1, 1, 1};
   const int64_t cuts = windows.image_parts * windows.row_parts;
   const int64_t each = work * images / max_of(1, cuts);  // of one group of a window
   u.groups_each = max_of(1, min_of(min_of(groups, kUnitWork / 8 / max_of(1, each)), ceil_div(cuts * groups, kFewestUnits)));
   u.group_parts = ceil_div(groups, u.groups_each);
-  const int64_t wanted = min_of(ceil_div(kFewestUnits, max_of(1, cuts * u.group_parts)), each / kUnitWork + 1);
+  const int64_t wanted =
+      chunks && worker_count(ctx) == 1 ? 1 : min_of(ceil_div(kFewestUnits, max_of(1, cuts * u.group_parts)), each / kUnitWork + 1);
   u.channels_each = ceil_div(u.channels, min_of(wanted, u.channels));
-  if (few) u.channels_each = ceil_div(u.channels_each, kPixelRows) * kPixelRows;
+  const int64_t whole = few ? kPixelRows : chunks ? kTileRows : 1;
+  u.channels_each = ceil_div(u.channels_each, whole) * whole;
   u.channel_parts = ceil_div(u.channels, u.channels_each);
   u.units = cuts * u.group_parts * u.channel_parts;
   return u;
@@ -51,7 +55,8 @@ CR_INLINE void gather_all(Context& ctx, const GatherUnits& u, const Gather<T>& w
   const int64_t room = u.few ? runs_room(whole, u.windows.rows_each) : 0, list = static_cast<int64_t>(sizeof(Runs<T>)) + 8 * room;
   const int64_t lists = u.few ? ceil_div(whole.phase_count * list, 64) * 64 : 0;
   parallel_units(ctx, u.units, [&](int64_t unit, int worker) {
-    char* memory = worker_scratch<char>(ctx, worker, static_cast<int64_t>(sizeof(T)) * (padded_size + kGatherScratch<T>)+lists);
+    char* memory = worker_scratch<char>(
+        ctx, worker, static_cast<int64_t>(sizeof(T)) * (padded_size + (u.chunks ? kTapScratch<T> : kGatherScratch<T>)) + lists);
     T* buffer = reinterpret_cast<T*>(memory + lists);
     T *padded = buffer + kFrontRoom, *strip = buffer + padded_size;
     const int64_t part = unit % u.channel_parts, group_part = unit / u.channel_parts % u.group_parts;
@@ -70,6 +75,12 @@ CR_INLINE void gather_all(Context& ctx, const GatherUnits& u, const Gather<T>& w
     for (int64_t group = group_part * u.groups_each; group < last_group; ++group) {
       copy_planes(own, source, at.image, at.images, group * source_channels, source_channels, padded);
       T* to = g.data + at.image * g.image + group * g.channels * g.channel;
+      if constexpr (kAvx2Tile) {
+        if (u.chunks) {
+          gather_chunks(g, group, channel, channel_end, at.images, at.row, at.rows, padded, to, strip);
+          continue;
+        }
+      }
       if (u.few) {
         gather_rows(g, runs, group, channel, channel_end, at.images, padded, to, strip);
       } else {

@@ -40,14 +40,14 @@ CR_INLINE void zero_panel_end(T* panel, int64_t rows, int64_t begin) {
 /// Panels in a unit of packing.
 inline constexpr int64_t kPackElements = 1 << 16;
 
-/// Calls body(group, panel, width) for all panels, in parallel when there is enough to pack.
-template <class T, class Body>
-CR_INLINE void each_panel(Context& ctx, int64_t groups, int64_t channels, int64_t k, Body body) {
-  const int64_t panels = panel_count<T>(channels), grain = max_of(1, kPackElements / max_of(1, k * kPanelCols<T>));
+/// Calls body(group, panel, width) for all panels of `cols` channels, in parallel when there is enough to pack.
+template <class Body>
+CR_INLINE void each_panel(Context& ctx, int64_t groups, int64_t channels, int64_t cols, int64_t k, Body body) {
+  const int64_t panels = ceil_div(channels, cols), grain = max_of(1, kPackElements / max_of(1, k * cols));
   parallel_range(ctx, groups * panels, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t panel = i % panels;
-      body(i / panels, panel, min_of(kPanelCols<T>, channels - panel * kPanelCols<T>));
+      body(i / panels, panel, min_of(cols, channels - panel * cols));
     }
   });
 }
@@ -57,7 +57,7 @@ template <class T>
 CR_INLINE const T* pack_panels(Context& ctx, const T* rows, int64_t groups, int64_t channels, int64_t k) {
   const int64_t panels = panel_count<T>(channels);
   T* packed = scratch<T>(ctx, groups * panels * k * kPanelCols<T>);
-  each_panel<T>(ctx, groups, channels, k, [&](int64_t group, int64_t panel, int64_t width) {
+  each_panel(ctx, groups, channels, kPanelCols<T>, k, [&](int64_t group, int64_t panel, int64_t width) {
     T* to = packed + (group * panels + panel) * k * kPanelCols<T>;
     transpose_rows(rows + (group * channels + panel * kPanelCols<T>)*k, k, k, width, to, kPanelCols<T>);
     zero_panel_end(to, k, width);
