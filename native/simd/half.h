@@ -9,10 +9,25 @@ typedef uint16_t Halves __attribute__((vector_size(kVecBytes / 2)));  // as many
 
 /// bf16 is the upper half of an f32.
 CR_INLINE VF widen_bf16(Halves h) { return bitcast<VF>(__builtin_convertvector(h, VI) << 16); }
-CR_INLINE Halves narrow_bf16(VF x) {
+/// x rounded in the upper half of each lane; what is left in the lower one means nothing.
+CR_INLINE VI round_bf16(VF x) {
   const VI bits = bitcast<VI>(x);
-  const VI rounded = ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16) & 0xffff;
-  return __builtin_convertvector(select<VI>(is_nan(x), splat<VI>(0x7fc0), rounded), Halves);
+  return select<VI>(is_nan(x), splat<VI>(0x7fc00000), bits + 0x7fff + ((bits >> 16) & 1));
+}
+CR_INLINE Halves narrow_bf16(VF x) { return __builtin_convertvector((round_bf16(x) >> 16) & 0xffff, Halves); }
+
+/// Twice as many as a VF has lanes, in the low and the high 16 bits of its lanes: the order in which widening and rounding move nothing.
+struct Bf16Pairs {
+  VF low, high;
+};
+CR_INLINE Bf16Pairs widen_pairs(VI pairs) { return {bitcast<VF>(pairs << 16), bitcast<VF>(pairs & static_cast<int32_t>(0xffff0000))}; }
+CR_INLINE VI narrow_pairs(Bf16Pairs x) {
+  const VI low = round_bf16(x.low), high = round_bf16(x.high);
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  return (VI)_mm256_blend_epi16(_mm256_srli_epi32((__m256i)low, 16), (__m256i)high, 0xaa);
+#else
+  return ((low >> 16) & 0xffff) | (high & static_cast<int32_t>(0xffff0000));
+#endif
 }
 
 #if defined(__AVX512F__)
@@ -156,6 +171,16 @@ template <DType kind>
 CR_INLINE void widen_all(const uint16_t* from, float* to, int64_t n) {
   constexpr int64_t lanes = kLanes<float>;
   int64_t i = 0;
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  if constexpr (kind == DType::bf16) {  // one exchange of quarters and two unpacks, where a vector at a time takes two of each
+    for (; i + 2 * lanes <= n; i += 2 * lanes) {
+      const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i)), zero = {};
+      const __m256i quarters = _mm256_permute4x64_epi64(halves, 0xd8);
+      store(to + i, _mm256_unpacklo_epi16(zero, quarters));
+      store(to + i + lanes, _mm256_unpackhi_epi16(zero, quarters));
+    }
+  }
+#endif
   Halves h = {};
   for (; i + lanes <= n; i += lanes) {
     std::memcpy(&h, from + i, sizeof h);
@@ -171,6 +196,15 @@ template <DType kind>
 CR_INLINE void narrow_all(const float* from, uint16_t* to, int64_t n) {
   constexpr int64_t lanes = kLanes<float>;
   int64_t i = 0;
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  if constexpr (kind == DType::bf16) {
+    for (; i + 2 * lanes <= n; i += 2 * lanes) {
+      const VI low = round_bf16(load(from + i)), high = round_bf16(load(from + i + lanes));
+      const __m256i quarters = _mm256_packus_epi32(_mm256_srli_epi32((__m256i)low, 16), _mm256_srli_epi32((__m256i)high, 16));
+      store(to + i, _mm256_permute4x64_epi64(quarters, 0xd8));
+    }
+  }
+#endif
   for (; i + lanes <= n; i += lanes) {
     const Halves h = narrow<kind>(load(from + i));
     std::memcpy(to + i, &h, sizeof h);

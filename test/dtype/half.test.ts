@@ -16,6 +16,7 @@ import {
   matmul,
   mean,
   mul,
+  neg,
   nn,
   optim,
   saveSafetensors,
@@ -161,6 +162,27 @@ describe.each(halves)('%s', (kind) => {
     expect(arrayOf(add(a, b))).toEqual(arrayOf(to(add(to(a, 'f32'), to(b, 'f32')), kind)));
     const turned = transpose(a);
     expect(arrayOf(mul(turned, turned))).toEqual(arrayOf(to(mul(to(turned, 'f32'), to(turned, 'f32')), kind)));
+  });
+
+  it('adds, negates, widens and rounds every pattern the same wherever it stands, at any length', async () => {
+    const [x, y] = [all, all.map((bits) => (bits * 40503 + 12345) & 0xffff)].map((bits) => fromBits(bits, [65536], kind)) as [
+      Tensor,
+      Tensor,
+    ];
+    const [wx, wy] = [to(x, 'f32'), to(y, 'f32')];
+    const [sum, opposite] = [await to(add(wx, wy), kind).bits(), await to(neg(wx), kind).bits()];
+    const wide = arrayOf(wx);
+    const starts = [0, 127 * 256, 255 * 256 - 30, 65536 - 67]; // among them infinities and NaN
+    const cuts = starts.flatMap((start) =>
+      Array.from({ length: 68 }, (_, n) => [start + (n % 5), Math.min(start + (n % 5) + n, 65536)] as const),
+    );
+    for (const [from, end] of [[0, 65536] as const, ...cuts]) {
+      const [px, py] = [x.slice([[from, end]]), y.slice([[from, end]])];
+      expect(await add(px, py).bits()).toEqual(sum.subarray(from, end));
+      expect(await neg(px).bits()).toEqual(opposite.subarray(from, end));
+      expect(arrayOf(to(px, 'f32'))).toEqual(wide.slice(from, end));
+      expect(await to(add(wx.slice([[from, end]]), wy.slice([[from, end]])), kind).bits()).toEqual(sum.subarray(from, end));
+    }
   });
 
   it('is promoted as in PyTorch', () => {

@@ -21,6 +21,32 @@ constexpr auto with_halves(const char* name, const char* signature, const char* 
                     Registration{name, DType::f16, kIsa, signature, params, &run_half<row>});
 }
 
+// Whether bf16 goes by pairs. With AVX2 an addition takes 0.38 of the time; with AVX-512 it was not measured.
+inline constexpr bool kInPairs = kVecBytes <= 32;
+
+/// As many pairs as there are whole vectors of; how many numbers that are.
+template <class Op, int Inputs>
+CR_INLINE int64_t few_steps_pairs(uint16_t* y, const uint16_t* a, const uint16_t* b, int64_t n, const double* params) {
+  constexpr int64_t numbers = 2 * kLanes<float>;
+  const auto input = [](const uint16_t* from) __attribute__((always_inline)) {
+    VI pairs;
+    std::memcpy(&pairs, from, sizeof pairs);
+    return widen_pairs(pairs);
+  };
+  int64_t i = 0;
+  for (; i + numbers <= n; i += numbers) {
+    const Bf16Pairs first = input(a + i);
+    Bf16Pairs result;
+    if constexpr (Inputs == 1) result = {apply<Op>(params, first.low), apply<Op>(params, first.high)};
+    if constexpr (Inputs == 2) {
+      const Bf16Pairs second = input(b + i);
+      result = {apply<Op>(params, first.low, second.low), apply<Op>(params, first.high, second.high)};
+    }
+    store(y + i, narrow_pairs(result));
+  }
+  return i;
+}
+
 /// Row function of an op of a few instructions: widened, computed and rounded in registers.
 template <class Op, int Inputs, DType kind>
 void few_steps_row(void* y, const void* const* x, int64_t n, const double* params, RowHints) {
@@ -39,6 +65,7 @@ void few_steps_row(void* y, const void* const* x, int64_t n, const double* param
     std::memcpy(out + i, &result, bytes);
   };
   int64_t i = 0;
+  if constexpr (kind == DType::bf16 && kInPairs) i = few_steps_pairs<Op, Inputs>(out, a, b, n, params);
   for (; i + lanes <= n; i += lanes) part(i, sizeof(Halves));
   if (i < n) part(i, static_cast<size_t>(n - i) * sizeof(uint16_t));
 }
