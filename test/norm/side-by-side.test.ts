@@ -42,9 +42,31 @@ describe('rows side by side give the bits of rows that lie one after the other',
             same(a, b);
             same(turned(gradients([a], [x])[0]!), gradients([b], [y])[0]!);
           }
-          same(nllLoss(x, labels), nllLoss(y.reshape([-1, n]), flatLabels));
+          for (const options of [{}, { ignoreIndex: 1 }, { weight: randn([n], { dtype }) }, { reduction: 'none' }] as const) {
+            const [a, b] = [nllLoss(x, labels, options), nllLoss(y.reshape([-1, n]), flatLabels, options)];
+            same(a.reshape([-1]), b.reshape([-1]));
+            const seeds = 'reduction' in options ? randn([2, rows], { dtype }) : undefined;
+            const [dx] = gradients([a], [x], seeds === undefined ? {} : { gradients: [seeds] });
+            const [dy] = gradients([b], [y], seeds === undefined ? {} : { gradients: [seeds.reshape([-1])] });
+            same(turned(dx!), dy!);
+          }
         }
       });
     }
   }
+
+  it('nllLoss of planes that are written piece by piece', () => {
+    const [n, rows] = [13, 2 * 4096 + 77];
+    const x = randn([3, n, rows]);
+    x.requiresGrad = true;
+    const y = turned(x.detach());
+    y.requiresGrad = true;
+    for (const labels of [randint(0, n, [3, rows]), randint(0, n, [3, rows], { dtype: 'i32' })]) {
+      for (const ignoreIndex of [-100, 2]) {
+        const [a, b] = [nllLoss(x, labels, { ignoreIndex }), nllLoss(y.reshape([-1, n]), labels.reshape([-1]), { ignoreIndex })];
+        same(a, b);
+        same(turned(gradients([a], [x])[0]!), gradients([b], [y])[0]!);
+      }
+    }
+  });
 });
