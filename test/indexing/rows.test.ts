@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cat, embedding, fromArray, gather, gradients, indexAdd, indexSelect, scatterAdd, type Tensor } from '../../src/index.js';
+import { cat, embedding, fromArray, gather, gradients, indexAdd, indexSelect, scatterAdd, slice, type Tensor } from '../../src/index.js';
 import { random } from '../helpers/random.js';
 
 /** Numbers whose sums round, so that the order of additions shows. */
@@ -69,6 +69,17 @@ describe('rows by index', () => {
     const short = asIndex(index, [count], 'i32');
     expectSame(indexSelect(x, 0, short).dataSync(), rowsOf(table, index, width));
     expectSame(indexAdd(x, 0, short, fromArray(seed, [count, width])).dataSync(), added(table, seed, index, width));
+  });
+
+  it.each(['f32', 'f64', 'i32', 'u8'] as const)('rows of 1 to 70 elements, %s', (dtype) => {
+    const [size, count] = [11, 23];
+    const index = positions(count, size, 'near');
+    for (let width = 1; width <= 70; width++) {
+      const table = Float32Array.from({ length: size * width }, (_, i) => (i * 7) % 251);
+      // From an address that no vector begins at, and past rows that are not taken.
+      const x = slice(fromArray([...new Array<number>(width).fill(1), ...table], [size + 1, width], { dtype }), [[1]]);
+      expectSame(indexSelect(x, 0, asIndex(index, [count])).dataSync(), rowsOf(table, index, width));
+    }
   });
 
   it('adds rows of a middle axis', () => {

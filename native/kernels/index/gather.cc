@@ -8,6 +8,7 @@ namespace chainrule::CR_ISA {
 
 inline constexpr int64_t kPiece = 64;                     // positions between two requests for what comes next
 inline constexpr int64_t kRowsAhead = 4;                  // rows asked for before they are copied
+inline constexpr int64_t kNearTable = int64_t{1} << 20;   // bytes; L2 has it, or may have it
 inline constexpr int64_t kSmallTable = int64_t{1} << 18;  // bytes; not worth asking ahead for
 
 /// What all ways to gather need: the loop over y, index and x without the axis, and x's axis.
@@ -49,6 +50,22 @@ CR_INLINE void copy_row(T* to, const T* from, const T* next, int64_t n, bool str
   }
 }
 
+/// body(w) with a word w of which copy_ends makes a run of so many bytes; false where there is none.
+template <class Body>
+CR_INLINE bool with_end(int64_t bytes, Body body) {
+  if (bytes < 4 || bytes > 2 * kVecBytes) return false;
+  if (bytes <= 8) {
+    body(uint32_t{});
+  } else if (bytes <= 16) {
+    body(uint64_t{});
+  } else if (kVecBytes == 16 || bytes <= 32) {
+    body(typename VecType<uint64_t, 16>::type{});
+  } else {
+    body(VB{});
+  }
+  return true;
+}
+
 /// Each position names a run of elements (embedding, indexSelect): one row of y. Rows are asked for ahead, as no prefetcher guesses them.
 template <class T, class I>
 CR_INLINE void gather_rows(Context& ctx, const Gather<T, I>& g) {
@@ -58,6 +75,13 @@ CR_INLINE void gather_rows(Context& ctx, const Gather<T, I>& g) {
   const auto source = [&](int64_t r) { return g.x + r * sx[0] + g.index[r * si[0]] * g.step; };
   parallel_range(ctx, rows, (stream ? 4 : 1) * kGrainElements / (n + 1) + 1, [&](int64_t begin, int64_t end) {
     g.check(g.index + begin * si[0], si[0], end - begin, begin * n, n);
+    // Rows of at most two vectors, from near, are so few instructions that many of them wait together: no need to ask ahead.
+    const auto copy_all = [&](auto word) {
+      for (int64_t r = begin; r < end; ++r) {
+        copy_ends<decltype(word)>(reinterpret_cast<char*>(g.y + r * sy[0]), reinterpret_cast<const char*>(source(r)), bytes);
+      }
+    };
+    if (kVecBytes < 64 && !stream && g.size * bytes <= kNearTable && with_end(bytes, copy_all)) return;
     for (int64_t r = begin; r < end; ++r) {
       copy_row(g.y + r * sy[0], source(r), ahead && r + kRowsAhead < end ? source(r + kRowsAhead) : nullptr, n, stream);
     }
