@@ -1,6 +1,7 @@
 #include "kernels/conv/fold.h"
 #include "kernels/conv/pointwise.h"
 #include "kernels/conv/thin.h"
+#include "kernels/conv/thin_half.h"
 #include "kernels/conv/units.h"
 #include "kernels/conv/weights.h"
 #include "kernels/conv/winograd.h"
@@ -116,6 +117,7 @@ void conv2d_grad_input(Context& ctx, const Args& args) {
                                        thin_result<T>(gx), static_cast<const T*>(weight.data) + last * (stride[2] + stride[3]),
                                        s.out_channels * stride[0], stride[1], stride[0], -stride[2], -stride[3], nullptr, 0});
   }
+  if (is_thin_half(s)) return thin_half_grad_input(ctx, s, gy, weight, gx);
   if (folds(s)) return fold_grad_input(ctx, s, gy, weight, gx);
   const int64_t q_col = s.w.pad / s.w.stride, q_cols = (s.w.in - 1 + s.w.pad) / s.w.stride + 1 - q_col;
   const PlaneAxis across{q_cols + reach(s.w), 1, 1, q_col - reach(s.w), s.w.out};
