@@ -1,5 +1,5 @@
-// Batch normalisation of x [N, C, S] over N and S. Large planes are visited in the order of memory, statistics first; smaller ones channel
-// by channel, while one is in cache. Of x [N, C], where a channel's elements lie apart: all channels together, row by row.
+// Batch normalisation of x [N, C, S] over N and S. Planes are visited in the order of memory, statistics first; the smallest channel by
+// channel, while one is in cache. Of x [N, C], where a channel's elements lie apart: all channels together, row by row.
 #include "kernels/norm/batch_norm_planes.h"
 
 namespace chainrule::CR_ISA {
