@@ -6,7 +6,7 @@ import { Integers } from '../helpers/integers.js';
 const threads = engine.stats().threads;
 afterAll(() => engine.setThreads(threads));
 
-/** Squares of four results in turns (thin_half.cc), the last of which may lack its odd row and column. */
+/** Rows read at every second column, and squares of four results (thin_half.cc), the last of which may lack its odd row and column. */
 test.each(['f32', 'f64'] as const)('depthwise 3 x 3 with stride 2: every width to 70, odd and even heights, in %s', (dtype) => {
   const draw = new Integers(dtype === 'f32' ? 61 : 62);
   const base = { stride: [2, 2], padding: [1, 1], dilation: [1, 1] } as const;

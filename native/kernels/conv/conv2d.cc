@@ -1,5 +1,6 @@
 #include "kernels/conv/pointwise.h"
 #include "kernels/conv/thin.h"
+#include "kernels/conv/thin_half.h"
 #include "kernels/conv/unfold.h"
 #include "kernels/conv/units.h"
 #include "kernels/conv/weights.h"
@@ -24,6 +25,7 @@ void conv2d(Context& ctx, const Args& args) {
   if constexpr (sizeof(T) == 4) {
     if (winograd_pays(s, s.h.out, s.w.out)) return winograd_forward(ctx, s, x, weight, args.ins == 3 ? &args.in[2] : nullptr, y);
   }
+  if (is_thin_half(s)) return thin_half_forward(ctx, s, x, weight, args.ins == 3 ? &args.in[2] : nullptr, y);
   if (unfolds(s)) return unfold_forward(ctx, s, x, weight, args.ins == 3 ? &args.in[2] : nullptr, y);
   if (is_thin(s, kThinTaps)) {
     const int64_t* stride = weight.strides;
