@@ -18,7 +18,7 @@ struct LaneRun {
   uint32_t bits;
 #elif defined(__AVX2__)
   __m256i bits;
-  bool all;  // a masked store takes several times as long as a plain one on some processors
+  int64_t lead;  // how many lanes it is when it begins with the first: these need no masked store
 #else
   int first, past;
 #endif
@@ -33,7 +33,7 @@ CR_INLINE LaneRun<T> lane_run(int64_t first, int64_t past) {
 #if defined(__AVX512F__)
   return {(1u << past) - (1u << first)};
 #elif defined(__AVX2__)
-  return {_mm256_andnot_si256(first_lanes<sizeof(T)>(first), first_lanes<sizeof(T)>(past)), first == 0 && past == lanes};
+  return {_mm256_andnot_si256(first_lanes<sizeof(T)>(first), first_lanes<sizeof(T)>(past)), first == 0 ? past : 0};
 #else
   return {static_cast<int>(first), static_cast<int>(past)};
 #endif
@@ -63,7 +63,7 @@ CR_INLINE void store_run(T* p, Vec<T> v, LaneRun<T> run) {
   if constexpr (sizeof(T) == 4) _mm512_mask_storeu_epi32(p, static_cast<__mmask16>(run.bits), (__m512i)v);
   if constexpr (sizeof(T) == 8) _mm512_mask_storeu_epi64(p, static_cast<__mmask8>(run.bits), (__m512i)v);
 #elif defined(__AVX2__)
-  if (run.all) return store(p, v);
+  if (run.lead > 0) return store_partial(p, v, run.lead);
   if constexpr (sizeof(T) == 4) _mm256_maskstore_epi32(reinterpret_cast<int*>(p), run.bits, (__m256i)v);
   if constexpr (sizeof(T) == 8) _mm256_maskstore_epi64(reinterpret_cast<long long*>(p), run.bits, (__m256i)v);
 #else

@@ -7,6 +7,26 @@ namespace chainrule::CR_ISA {
 inline constexpr int64_t kCacheLine = 64;                   // bytes
 inline constexpr int64_t kStreamBytes = int64_t{16} << 20;  // a result of this size is not in the caches any more when it is read
 
+/// Stores past the caches, for results too large to be found there again; p is aligned to the vector's size.
+template <class V, class T>
+CR_INLINE void stream_store(T* p, V v) {
+#if defined(__AVX512F__)
+  _mm512_stream_si512(reinterpret_cast<__m512i*>(p), (__m512i)v);
+#elif defined(__AVX2__)
+  _mm256_stream_si256(reinterpret_cast<__m256i*>(p), (__m256i)v);
+#elif defined(__x86_64__) || defined(_M_X64)
+  _mm_stream_si128(reinterpret_cast<__m128i*>(p), (__m128i)v);
+#else
+  store(p, v);
+#endif
+}
+/// Orders streamed stores before what other threads are told afterwards.
+CR_INLINE void stream_fence() {
+#if defined(__x86_64__) || defined(_M_X64)
+  _mm_sfence();
+#endif
+}
+
 /// Asks for `bytes` bytes from p, wherever that points.
 CR_INLINE void prefetch_run(const void* p, int64_t bytes) {
   for (int64_t i = 0; i < bytes; i += kCacheLine) __builtin_prefetch(static_cast<const char*>(p) + i);

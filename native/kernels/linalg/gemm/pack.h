@@ -1,6 +1,7 @@
 #pragma once
 // Packers of plain matrices with any strides. A transposed matrix is a matrix with its strides exchanged.
 #include "kernels/linalg/gemm/blocked.h"
+#include "simd/masked.h"
 #include "simd/pieces.h"
 
 namespace chainrule::CR_ISA {
@@ -154,6 +155,25 @@ struct StridedB {
   }
 };
 
+/// Rows of a tile, which always has room for whole vectors, to C.
+template <class T>
+CR_INLINE void write_rows(const T* tile, int64_t rows, int64_t cols, T* to, int64_t row) {
+  const int64_t tail = cols % kLanes<T>, whole = cols - tail;
+  // Where rows follow each other without a gap, the rest of a row's last vector is where the next rows will be written.
+  const int64_t own = row == cols && !kFreeRuns ? rows * cols - whole - kLanes<T> : -1;
+  for (int64_t r = 0; r < rows; ++r, tile += kTileCols<T>) {
+    T* const y = to + r * row;
+    for (int64_t c = 0; c < whole; c += kLanes<T>) store(y + c, load(tile + c));
+    if (tail == 0) continue;
+    const Vec<T> v = load(tile + whole);
+    if (r * row <= own) {
+      store(y + whole, v);
+    } else {
+      store_partial(y + whole, v, tail);
+    }
+  }
+}
+
 /// Element (i, j) is data[i * row + j * col], where row or col is 1; bias[i * bias_row + j * bias_col] is added at the end unless bias is
 /// nullptr.
 template <class T>
@@ -174,7 +194,7 @@ struct StridedC {
   }
   void write(const T* tile, int64_t i, int64_t j, int64_t rows, int64_t cols) const {
     T* to = data + i * row + j * col;
-    if (col == 1) return pack_rows(tile, kTileCols<T>, rows, cols, to, row);
+    if (col == 1) return write_rows(tile, rows, cols, to, row);
     pack_transposed(tile, kTileCols<T>, cols, rows, to, col);
   }
   void finish(T* tile, int64_t row_stride, int64_t i, int64_t j, int64_t rows, int64_t cols) const {
