@@ -124,11 +124,18 @@ CR_INLINE bool side_by_side(const RowLoop<N>& loop) {
   return all;
 }
 
+/// Vectors of rows side by side that are taken at once: few elements a row leave room for long runs of each ([8,21,16384]: 0.80 to 0.90 of
+/// the time with AVX2; of 64 elements and more 1.04 to 1.07).
+template <class T>
+CR_INLINE int64_t vectors_together(int64_t n) {
+  return kVecBytes == 32 && n <= 32 ? 2048 / kVecBytes : row_vectors<T>(n);
+}
+
 /// The same for rows of at most kShortRow elements, or side by side, as many at a time as a vector has lanes: body(v) has v[k][j] with
 /// element j of the rows of input k, and leaves the results in v[0].
 template <class T, int N, class Body>
 CR_INLINE void for_row_lanes(Context& ctx, const RowLoop<N>& loop, T* y, const T* const (&x)[N - 1], Body body) {
-  const int64_t n = loop.length, most = (side_by_side(loop) ? row_vectors<T>(n) : 1) * kLanes<T>;
+  const int64_t n = loop.length, most = (side_by_side(loop) ? vectors_together<T>(n) : 1) * kLanes<T>;
   const int64_t grain = (kRowGrain / (n + 8) / most + 1) * most;
   const int32_t last = loop.rank - 1;
   parallel_units(ctx, (loop.rows + grain - 1) / grain, [&](int64_t unit, int worker) {
