@@ -59,7 +59,7 @@ describe('tiles', () => {
   // Around each length of row at which the way changes, and with rows that begin anywhere in a line of the cache.
   it.each([1, 3])('give each row its number, and each number its row (%i threads)', (threads) => {
     engine.setThreads(threads);
-    for (const width of [1, 7, 63, 64, 127, 128, 129, 131, 511, 512, 513, 700]) {
+    for (const width of [1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 49, 63, 64, 129, 131, 512, 513, 4095, 4096, 4097]) {
       scope(() => {
         const height = 37;
         const image = Float32Array.from({ length: height * width }, (_, i) => ((i * 7919) % 1009) - 500);
@@ -69,6 +69,11 @@ describe('tiles', () => {
           const at = (i: number): [number, number] => [image[i]!, numbers[Math.floor(i / width)]!];
           expect([...sub(x, level).dataSync()].findIndex((v, i) => v !== at(i)[0] - at(i)[1])).toBe(-1);
           expect([...sub(level, x).dataSync()].findIndex((v, i) => v !== at(i)[1] - at(i)[0])).toBe(-1);
+          const row = sub(level, x.slice([[3, 4]]));
+          expect([...row.dataSync()].findIndex((v, i) => v !== at(i)[1] - image[3 * width + (i % width)]!)).toBe(-1);
+          const tail = x.slice([[2, height]]); // begins anywhere in a vector
+          const rest = [...sub(tail, level.slice([[2, height]])).dataSync()];
+          expect(rest.findIndex((v, i) => v !== at(i + 2 * width)[0] - at(i + 2 * width)[1])).toBe(-1);
           const both = sub(level.expand([height, width]), level.mul(2));
           expect([...both.dataSync()].findIndex((v, i) => v !== -at(i)[1])).toBe(-1);
         }

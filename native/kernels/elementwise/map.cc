@@ -6,9 +6,9 @@ namespace chainrule::CR_ISA {
 
 namespace {
 
-constexpr int64_t kShortRun = 64;      // elements; shorter runs of the innermost dimension are collected in tiles across rows
-constexpr int64_t kWideTile = 2048;    // elements of short rows that are taken together when an operand is repeated for each of them
-constexpr int64_t kNumberedRow = 128;  // elements; rows with a number each that are long enough to go alone
+constexpr int64_t kShortRun = 64;       // elements; shorter runs of the innermost dimension are collected in tiles across rows
+constexpr int64_t kWideTile = 2048;     // elements of short rows that are taken together when an operand is repeated for each of them
+constexpr int64_t kNumberedRow = 4096;  // elements; rows with a number each that go together, if they are no longer
 // Elements of two strided operands: few, so that the next ones are read while these are stored. With AVX2 that takes 1.08 times as long as
 // whole tiles.
 constexpr int64_t kPairTile = kVecBytes == 32 ? kTile : 64;
@@ -122,12 +122,12 @@ bool has_whole_rows(const Map<N>& map) {
   return true;
 }
 
-/// Whether rows go one at a time all the same: they have a number each, and are long enough for the price of a call.
+/// Whether rows of one of two inputs have a number each, and the length of a vector at least (of bytes there is no such loop).
 template <int N>
 bool has_numbered_rows(const Map<N>& map) {
-  bool numbered = false;
-  for (int n = 1; n < N; ++n) numbered = numbered || takes_number(map, n);
-  return numbered && map.shape[map.last] >= kNumberedRow;
+  const int64_t width = map.shape[map.last];
+  if (N != 3 || map.size[0] < 4 || takes_number(map, 1) == takes_number(map, 2)) return false;
+  return width * map.size[0] >= kVecBytes && width <= kNumberedRow;
 }
 
 /// How many rows go at once: as many as fit a tile, if possible so many that the next ones begin where a line of the cache does.
@@ -137,13 +137,6 @@ int64_t wide_rows(const Map<N>& map) {
   int64_t even = 1;
   while (even * width * map.size[0] % kCacheLine != 0) even *= 2;
   return even <= most ? most / even * even : most;
-}
-
-/// A vector of x.
-template <class T>
-CR_INLINE void splat_at(char* to, T x) {
-  const auto v = splat_any<T>(x);
-  std::memcpy(to, &v, sizeof v);
 }
 
 /// One tile of `rows` rows of an operand: its only row again and again, or a number along each row.
@@ -211,31 +204,23 @@ void map_tiles(const Map<N>& map, int64_t begin, int64_t end) {
   }
 }
 
-/// Rows begin..end-1, one at a time: some operands are a number along each, of which there is a vector.
-template <int N>
-void map_numbered(const Map<N>& map, bool streamed, int64_t begin, int64_t end) {
-  alignas(64) char numbers[N][kVecBytes];
-  const void* inputs[N];
-  RowHints hints{.streamed = streamed};
-  for (int n = 1; n < N; ++n) {
+/// Rows begin..end-1 by the row function's own loop over rows.
+void map_numbered(const Map<3>& map, bool streamed, int64_t begin, int64_t end) {
+  const int32_t outer = map.last - 1;
+  Rows rows{.width = map.shape[map.last], .step = {}};
+  RowHints hints{.streamed = streamed, .rows = &rows};
+  for (int n = 1; n < 3; ++n) {
+    rows.step[n - 1] = map.steps[n][outer] / map.size[n];
     if (takes_number(map, n)) hints.repeated |= static_cast<uint8_t>(1 << (n - 1));
   }
-  const int32_t outer = map.last - 1;
-  const int64_t width = map.shape[map.last];
-  Cursor<N> cursor = cursor_at(map, begin * width);
+  Cursor<3> cursor = cursor_at(map, begin * rows.width);
   while (begin < end) {
-    const int64_t left = map.shape[outer] - cursor.index[outer], rows = left < end - begin ? left : end - begin;
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int n = 1; n < N; ++n) {
-        const char* from = cursor.at[n] + r * map.steps[n][outer];
-        const bool number = (hints.repeated >> (n - 1) & 1) != 0;
-        inputs[n - 1] = number ? numbers[n] : from;
-        if (number) with_width(map.size[n], [&](auto w) { splat_at(numbers[n], *reinterpret_cast<const decltype(w)*>(from)); });
-      }
-      map.row(cursor.at[0] + r * map.steps[0][outer], inputs, width, map.params, hints);
-    }
-    advance(map, cursor, rows * width);
-    begin += rows;
+    const int64_t left = map.shape[outer] - cursor.index[outer], count = left < end - begin ? left : end - begin;
+    const void* inputs[2];
+    for (int n = 1; n < 3; ++n) inputs[n - 1] = cursor.at[n];
+    map.row(cursor.at[0], inputs, count * rows.width, map.params, hints);
+    advance(map, cursor, count * rows.width);
+    begin += count;
   }
   if (streamed) stream_fence();
 }
@@ -299,11 +284,13 @@ template <int N>
     });
   }
   const bool streamed = is_streamable(map, elements);
-  if (has_whole_rows(map) && map.shape[map.last] <= kWideTile / 4) {
+  const bool whole = has_whole_rows(map), numbered = whole && has_numbered_rows(map);
+  if (numbered || (whole && map.shape[map.last] <= kWideTile / 4)) {
     const int64_t width = map.shape[map.last], units = even_units(elements, kGrainElements), rows = elements / width;
-    const bool numbered = has_numbered_rows(map);
     return parallel_range(ctx, rows, units > 0 ? (rows + units - 1) / units : 1, [&](int64_t begin, int64_t end) {
-      if (numbered) return map_numbered(map, streamed, begin, end);
+      if constexpr (N == 3) {
+        if (numbered) return map_numbered(map, streamed, begin, end);
+      }
       map_wide(map, streamed, begin, end);
     });
   }
