@@ -1,5 +1,5 @@
 #pragma once
-// How a gathering product is cut into units of work, by its shape alone: windows of the result (images, or rows of one image) x channels.
+// How a gathering product is cut into units of work: windows of the result (images, or rows of one image) x channels. No sum is cut.
 #include "kernels/conv/gather_chunks.h"
 #include "kernels/conv/rows.h"
 #include "simd/parallel.h"

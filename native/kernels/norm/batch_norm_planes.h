@@ -89,7 +89,7 @@ template <class T, class PlaneBody>
 CR_INLINE void map_planes(Context& ctx, const Channels& k, T* y, PlaneBody plane_body) {
   const int64_t planes = k.batch * k.channels, bytes = k.inner * static_cast<int64_t>(sizeof(T));
   const bool streamed = is_streamed<T>(planes, k.inner) && bytes % kCacheLine == 0;
-  // The last vector may reach into the next plane, which is written afterwards: a store under a mask costs a dozen ordinary ones with AVX2.
+  // The last vector may reach into the next plane, which is written afterwards: a part of a vector is stored in pieces with AVX2.
   constexpr int64_t lanes = kVecBytes == 64 ? 1 : kLanes<T>;
   const int64_t whole = (k.inner + lanes - 1) / lanes * lanes;
   parallel_range(ctx, planes, kRowsGrain / (k.inner + 16) + 1, [&](int64_t begin, int64_t end) {
