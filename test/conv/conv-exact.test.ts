@@ -57,6 +57,11 @@ test('strides and dilations far beyond the image work', () => {
   expect(compare(draw, { ...base, stride: [1000, 7] }, 'f32')).toBe('');
   expect(compare(draw, { ...base, stride: [5, 1_000_000], padding: [3, 20] }, 'f32')).toBe('');
   expect(compare(draw, { ...base, dilation: [50, 40], padding: [30, 50] }, 'f32')).toBe('');
+  const many = { ...base, x: [2, 7, 9, 11], w: [19, 7, 2, 3] } as const;
+  expect(compare(draw, { ...many, stride: [5, 1_000_000], padding: [3, 20] }, 'f32')).toBe('');
+  expect(compare(draw, { ...many, dilation: [50, 40], padding: [30, 50] }, 'f32')).toBe('');
+  expect(compare(draw, { ...many, w: [19, 7, 5, 1], dilation: [2, 1_000_000] }, 'f32')).toBe('');
+  expect(compare(draw, { ...many, stride: [2, 6], dilation: [3, 4] }, 'f32')).toBe('');
 });
 
 test('every width, and every number of channels, of 1 to 40', () => {

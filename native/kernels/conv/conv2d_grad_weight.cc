@@ -108,38 +108,35 @@ CR_INLINE void pack_gradient(const WeightJob<T>& job, const Window& at, const T*
   }
 }
 
-/// sums [taps of one input channel][channels of a panel] += the window's products.
+/// sums [taps of all input channels][channels of a panel] += the window's products.
 template <class T>
-CR_INLINE void add_channel(const ConvShape& s, const Planes& planes, const int64_t* pixels, int64_t count, const T* x, const T* panel,
-                           int64_t vecs, T* sums, int64_t row, bool accumulate) {
-  // Taps beside each other are the columns of a tile, when they are neighbours in memory; otherwise they are its lines.
-  const bool dense = s.w.dilation == 1;
-  const int64_t outer = s.h.taps, inner = s.w.taps, pitch = planes.w.count;
-  const int64_t parts = dense ? ceil_div(inner, kTapRows) : 0;
+CR_INLINE void add_taps(const ConvShape& s, const Planes& planes, const int64_t* pixels, int64_t count, const T* x, const T* panel,
+                        int64_t vecs, T* sums, int64_t row, bool accumulate) {
+  const int64_t outer = s.h.taps, inner = s.w.taps, channel = channel_size(planes), line = s.h.dilation * planes.w.count;
+  const int64_t parts = ceil_div(inner, kTapRows);
   const KBlocks blocks = k_blocks(count);
-  const auto add = [&](int64_t lines, int64_t cols, TapTile<T> tile) {
-    tile.b = panel;
-    tile.offset = pixels;
-    for (int64_t block = 0; block < blocks.count; ++block) {
-      tile.k = min_of(blocks.size, count - block * blocks.size);
-      tile.accumulate = accumulate || block > 0;
-      multiply_taps(lines, cols, vecs, tile);
-      tile.offset += tile.k;
-      tile.b += tile.k * kPanelCols<T>;
-    }
-  };
   for (int64_t part = 0; part < parts; ++part) {
-    const int64_t v = part * inner / parts, cols = (part + 1) * inner / parts - v, most = tap_lines(cols), line = s.h.dilation * pitch;
-    for (int64_t h = 0; h < outer; h += most) {
-      add(min_of(most, outer - h), cols,
-          TapTile<T>{0, nullptr, x + h * line + v, line, nullptr, sums + (h * inner + v) * row, inner * row, row, nullptr, false});
+    const int64_t v = part * inner / parts, cols = (part + 1) * inner / parts - v, most = tap_lines(cols);
+    // Tap (h, v) of channel c and those `apart` and `x_apart` further on, `lines` of them.
+    const auto add = [&](int64_t c, int64_t h, int64_t lines, int64_t apart, int64_t x_apart) {
+      TapTile<T> tile{
+          0,       pixels, x + c * channel + h * line + v, x_apart, panel, sums + ((c * outer + h) * inner + v) * row, apart, row,
+          nullptr, false};
+      for (int64_t block = 0; block < blocks.count; ++block) {
+        tile.k = min_of(blocks.size, count - block * blocks.size);
+        tile.accumulate = accumulate || block > 0;
+        multiply_taps(lines, cols, vecs, tile);
+        tile.offset += tile.k;
+        tile.b += tile.k * kPanelCols<T>;
+      }
+    };
+    // A tile's lines are lines of taps, or, where those are too few for a whole tile, channels.
+    const int64_t whole = outer / most * most;
+    for (int64_t c = 0; c < s.in_channels; ++c) {
+      for (int64_t h = 0; h < whole; h += most) add(c, h, most, inner * row, line);
     }
-  }
-  for (int64_t h = 0; h < outer && !dense; ++h) {
-    for (int64_t v = 0; v < inner; v += kTapLines) {
-      add(min_of(kTapLines, inner - v), 1,
-          TapTile<T>{0, nullptr, x + h * s.h.dilation * pitch + v * s.w.dilation, s.w.dilation, nullptr, sums + (h * inner + v) * row, row,
-                     row, nullptr, false});
+    for (int64_t c = 0; c < s.in_channels; c += most) {
+      for (int64_t h = whole; h < outer; ++h) add(c, h, min_of(most, s.in_channels - c), outer * inner * row, channel);
     }
   }
 }
@@ -148,7 +145,6 @@ template <class T>
 CR_INLINE void sum_by_taps(const WeightJob<T>& job, int64_t begin, int64_t end, int64_t group, T* sums, T* buffer) {
   const ConvShape& s = job.s;
   T *padded = buffer + kFrontRoom, *panel = buffer + job.padded_size;
-  const int64_t area = s.h.taps * s.w.taps;
   for (int64_t index = begin; index < end; ++index) {
     const Window at = window_at(job.windows, index);
     copy_window(job, at, group, padded);
@@ -156,10 +152,7 @@ CR_INLINE void sum_by_taps(const WeightJob<T>& job, int64_t begin, int64_t end, 
     for (int64_t o = 0; o < s.out_channels; o += kPanelCols<T>) {
       const int64_t width = min_of(kPanelCols<T>, s.out_channels - o), vecs = width > kLanes<T> ? 2 : 1;
       pack_gradient(job, at, gradient_at(job, at, group) + o * job.gy.strides[1], width, panel);
-      for (int64_t c = 0; c < s.in_channels; ++c) {
-        add_channel(s, job.planes, job.taps, count, padded + c * plane_size(job.planes), panel, vecs, sums + c * area * job.row + o,
-                    job.row, index > begin);
-      }
+      add_taps(s, job.planes, job.taps, count, padded, panel, vecs, sums + o, job.row, index > begin);
     }
   }
 }
@@ -227,11 +220,19 @@ CR_INLINE void sum_points(const WeightJob<T>& job, bool turned, int64_t begin, i
 CR_INLINE PlaneAxis plain_axis(const ConvAxis& a, int64_t rows) {
   return {(rows - 1) * a.stride + (a.taps - 1) * a.dilation + 1, 1, 1, -a.pad, a.in};
 }
+/// The columns of that copy, split into phases by the dilation: taps beside each other are neighbours.
+CR_INLINE PlaneAxis tap_columns(const ConvAxis& a) {
+  const int64_t count = plain_axis(a, a.out).count;
+  return {ceil_div(count, a.dilation), min_of(count, a.dilation), a.dilation, -a.pad, a.in};
+}
 /// Offsets of a window's pixels in it.
 CR_INLINE void pixel_offsets(const ConvShape& s, const Planes& p, const Windows& w, int64_t* to) {
   for (int64_t n = 0; n < w.images_each; ++n) {
     for (int64_t r = 0; r < w.rows_each; ++r) {
-      for (int64_t c = 0; c < s.w.out; ++c) *to++ = n * s.in_channels * plane_size(p) + r * s.h.stride * p.w.count + c * s.w.stride;
+      for (int64_t c = 0; c < s.w.out; ++c) {
+        const int64_t col = c * s.w.stride, plane = n * s.in_channels * p.w.phases + col % s.w.dilation;
+        *to++ = plane * plane_size(p) + r * s.h.stride * p.w.count + col / s.w.dilation;
+      }
     }
   }
 }
@@ -272,7 +273,7 @@ void conv2d_grad_weight(Context& ctx, const Args& args) {
   const auto axis = [&](const ConvAxis& a, int64_t rows) { return by_lanes ? plane_axis(a, 0, rows) : plain_axis(a, rows); };
   const Planes image{axis(s.h, s.h.out), axis(s.w, s.w.out)};
   const Windows windows = gradient_windows(s, image, pointwise, work);
-  const Planes planes{axis(s.h, windows.rows_each), image.w};
+  const Planes planes{axis(s.h, windows.rows_each), by_lanes ? image.w : tap_columns(s.w)};
   const int64_t count = windows.image_parts * windows.row_parts;
   const int64_t wanted = s.batch * work / (2 * kUnitWork) + 1;
   const int64_t slices = max_of(1, min_of(count, min_of(wanted, kMaxSlices)));
