@@ -35,66 +35,64 @@ CR_INLINE void each_tap(const ConvShape& s, int64_t a, int64_t b, Body body) {
   }
 }
 
-/// The phase's weights with channels of x as columns: [group][panel][o taps][kPanelCols], [group][channel][o taps] for few, or, for chunks,
-/// panels as wide as a sliver is high, the last one without zeros.
+/// Where a pixel of the phase (a, b) finds its taps; the weights are packed later.
 template <class T>
-CR_INLINE const T* phase_weights(Context& ctx, const ConvShape& s, const TensorView& w, int64_t a, int64_t b, int64_t k, bool few,
-                                 bool chunks) {
-  const int64_t channels = s.in_channels, cols = few ? 1 : chunks ? kTileRows : kPanelCols<T>;
-  const int64_t padded = few || chunks ? channels : panel_count<T>(channels) * cols;
-  const int64_t area = s.h.taps * s.w.taps, taps = k / s.out_channels;
-  T* packed = scratch<T>(ctx, s.groups * padded * k);
-  const T* from = static_cast<const T*>(w.data);
-  if (few) {
-    for (int64_t g = 0; g < s.groups; ++g) {
-      for (int64_t c = 0; c < channels; ++c) {
-        T* to = packed + (g * channels + c) * k;
-        for (int64_t o = 0; o < s.out_channels; ++o) {
-          const T* row = from + (g * s.out_channels + o) * w.strides[0] + c * w.strides[1];
-          each_tap(s, a, b, [&](int64_t kh, int64_t kw, int64_t, int64_t) { *to++ = row[kh * w.strides[2] + kw * w.strides[3]]; });
-        }
-      }
-    }
-    return packed;
-  }
-  const bool flat = taps == area && is_packed(w);
-  each_panel(ctx, s.groups, channels, cols, k, [&](int64_t group, int64_t panel, int64_t width) {
-    T* to = packed + (group * padded + panel * cols) * k;
-    const int64_t row_length = chunks ? width : cols;
-    if (!chunks) zero_panel_end(to, k, width);
-    for (int64_t o = 0; o < s.out_channels; ++o) {
-      const T* row = from + (group * s.out_channels + o) * w.strides[0] + panel * cols * w.strides[1];
-      if (flat) {
-        pack_transposed(row, area, area, width, to, row_length);
-        to += area * row_length;
-        continue;
-      }
-      each_tap(s, a, b, [&](int64_t kh, int64_t kw, int64_t, int64_t) {
-        const T* tap = row + kh * w.strides[2] + kw * w.strides[3];
-        for (int64_t c = 0; c < width; ++c) to[c] = tap[c * w.strides[1]];
-        to += row_length;
-      });
-    }
-  });
-  return packed;
+CR_INLINE Phase<T> make_phase(Context& ctx, const ConvShape& s, int64_t a, int64_t b, const Planes& planes) {
+  const int64_t taps = taps_of(s.h, a) * taps_of(s.w, b), k = s.out_channels * taps;
+  const Phase<T> p{{s.h.stride, a - s.h.pad}, {s.w.stride, b - s.w.pad}, k, scratch<int64_t>(ctx, k), nullptr};
+  int64_t* to = p.taps;
+  each_tap(s, a, b,
+           [&](int64_t, int64_t, int64_t back_h, int64_t back_w) { *to++ = (reach(s.h) - back_h) * planes.w.count + reach(s.w) - back_w; });
+  for (int64_t i = taps; i < k; ++i) p.taps[i] = p.taps[i - taps] + plane_size(planes);
+  return p;
 }
 
+/// to[o][i] = row taps[i] of from[o]: rows of `length` elements, `count` of them.
 template <class T>
-CR_INLINE Phase<T> make_phase(Context& ctx, const ConvShape& s, const TensorView& weight, int64_t a, int64_t b, const Planes& planes,
-                              bool few, bool chunks) {
-  const int64_t k = s.out_channels * taps_of(s.h, a) * taps_of(s.w, b);
-  const Phase<T> p{{s.h.stride, a - s.h.pad},
-                   {s.w.stride, b - s.w.pad},
-                   k,
-                   scratch<int64_t>(ctx, k),
-                   phase_weights<T>(ctx, s, weight, a, b, k, few, chunks)};
-  int64_t* to = p.taps;
-  for (int64_t o = 0; o < s.out_channels; ++o) {
-    each_tap(s, a, b, [&](int64_t, int64_t, int64_t back_h, int64_t back_w) {
-      *to++ = o * plane_size(planes) + (reach(s.h) - back_h) * planes.w.count + reach(s.w) - back_w;
-    });
+CR_INLINE void take_taps(const T* from, int64_t next, const int64_t* taps, int64_t count, int64_t length, int64_t outs, T* to) {
+  for (int64_t o = 0; o < outs; ++o, from += next) {
+    for (int64_t i = 0; i < count; ++i, to += length) {
+      const T* row = from + taps[i] * length;
+      int64_t c = 0;
+      for (; c + kLanes<T> <= length; c += kLanes<T>) store(to + c, load(row + c));
+      for (; c < length; ++c) to[c] = row[c];
+    }
   }
-  return p;
+}
+
+/// The phases' weights with channels of x as columns: [group][panel][o taps][kPanelCols], [group][channel][o taps] for few, or, for chunks,
+/// panels as wide as a sliver is high, the last one without zeros. Channels become columns for all taps at once; then each phase takes
+/// its own.
+template <class T>
+CR_INLINE void pack_phases(Context& ctx, const ConvShape& s, const TensorView& w, bool few, bool chunks, int64_t phases_w, Phase<T>* phases,
+                           int64_t count) {
+  const int64_t channels = s.in_channels, cols = few ? 1 : chunks ? kTileRows : kPanelCols<T>;
+  const int64_t padded = few || chunks ? channels : panel_count<T>(channels) * cols;
+  const int64_t area = s.h.taps * s.w.taps, k = s.out_channels * area;
+  const T* rows = weight_rows<T>(ctx, w);
+  const bool whole = phases->k == k;  // the first phase has all taps
+  T *all = scratch<T>(ctx, s.groups * padded * k), *own = whole ? all : scratch<T>(ctx, s.groups * padded * k);
+  int64_t* taps = scratch<int64_t>(ctx, area);  // of one phase after the other; each belongs to one at most
+  int64_t begin = 0, listed = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    phases[i].weight = own + begin;
+    begin += s.groups * padded * phases[i].k;
+    each_tap(s, i / phases_w, i % phases_w, [&](int64_t kh, int64_t kw, int64_t, int64_t) { taps[listed++] = kh * s.w.taps + kw; });
+  }
+  each_panel(ctx, s.groups, channels, cols, k, [&](int64_t group, int64_t panel, int64_t width) {
+    const int64_t at = group * padded + panel * cols, row = chunks ? width : cols;
+    const T* from = rows + (group * s.out_channels * channels + panel * cols) * area;
+    T *to = all + at * k, *part = own;
+    if (!few && !chunks) zero_panel_end(to, k, width);
+    for (int64_t o = 0; o < s.out_channels; ++o) pack_transposed(from + o * channels * area, area, area, width, to + o * area * row, row);
+    const int64_t* tap = taps;
+    for (int64_t i = 0; i < count && !whole; ++i) {
+      const int64_t size = phases[i].k, each = size / s.out_channels;
+      take_taps(to, area * row, tap, each, row, s.out_channels, part + at * size);
+      part += s.groups * padded * size;
+      tap += each;
+    }
+  });
 }
 
 template <class T>
@@ -130,8 +128,8 @@ void conv2d_grad_input(Context& ctx, const Args& args) {
 
   const int64_t phases_h = phase_count(s.h), phases_w = phase_count(s.w);
   Phase<T>* phases = scratch<Phase<T>>(ctx, phases_h * phases_w);
-  for (int64_t i = 0; i < phases_h * phases_w; ++i)
-    phases[i] = make_phase<T>(ctx, s, weight, i / phases_w, i % phases_w, planes, few, chunks);
+  for (int64_t i = 0; i < phases_h * phases_w; ++i) phases[i] = make_phase<T>(ctx, s, i / phases_w, i % phases_w, planes);
+  pack_phases(ctx, s, weight, few, chunks, phases_w, phases, phases_h * phases_w);
   const Gather<T> g{static_cast<T*>(gx.data),
                     gx.strides[0],
                     gx.strides[1],

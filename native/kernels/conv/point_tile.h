@@ -38,7 +38,7 @@ struct PointTile {
 void multiply_points(int64_t rows, const PointTile<float>& tile);
 void multiply_points(int64_t rows, const PointTile<double>& tile);
 
-inline constexpr int64_t kSliverElements = 1 << 16;  // in a unit of packing
+inline constexpr int64_t kSliverElements = 1 << 14;  // in a unit of packing
 
 /// Element (i, k) of group g is data[g group + i row + k col]; bias[i bias_stride], unless it is nullptr, is added to row i of the product.
 template <class T>

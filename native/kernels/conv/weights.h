@@ -38,7 +38,7 @@ CR_INLINE void zero_panel_end(T* panel, int64_t rows, int64_t begin) {
 }
 
 /// Panels in a unit of packing.
-inline constexpr int64_t kPackElements = 1 << 16;
+inline constexpr int64_t kPackElements = 1 << 14;
 
 /// Calls body(group, panel, width) for all panels of `cols` channels, in parallel when there is enough to pack.
 template <class Body>
