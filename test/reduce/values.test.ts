@@ -62,6 +62,18 @@ describe('prod', () => {
     await gradgradcheck((x) => prod(x, { axis: 0 }), [leaf(values)]);
   });
 
+  it('scales its gradient by the cotangent of each product, whose NaN reaches every element', async () => {
+    const values = [
+      [2, -5, 3],
+      [2, 0, -3],
+      [0, 0, 3],
+    ];
+    const scaled = async (by: number[]): Promise<number[]> =>
+      (await gradientOf(leaf(values), (x) => sum(prod(x, { axis: 1 }).mul(tensor(by, { dtype: 'f64' }))))).map((v) => v + 0); // no -0
+    expect(await scaled([10, 20, 30])).toEqual([-150, 60, -100, 0, -120, 0, 0, 0, 0]);
+    expect(await scaled([NaN, NaN, NaN])).toEqual(new Array<number>(9).fill(NaN));
+  });
+
   it('multiplies whole numbers in i64', async () => {
     const y = prod(tensor([100000, 100000, 3], { dtype: 'i32' }));
     expect(y.dtype).toBe('i64');

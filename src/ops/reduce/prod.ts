@@ -16,17 +16,18 @@ import { sum } from './sum.js';
 
 const forward = kernel('prod', [1, 1]);
 
-/** The product of all other elements, for each: the product divided by the element, but right where there are zeros. */
-function productOfOthers(x: Tensor, axes: readonly number[]): Tensor {
+/** The product of all other elements, for each, times g: the product divided by the element, but right where there are zeros. */
+function productOfOthers(x: Tensor, g: Tensor, axes: readonly number[]): Tensor {
   const zero = eq(x, 0);
-  const nonzero = where(zero, 1, x);
-  const product = prod(nonzero, { axis: axes, keepdims: true });
+  const product = prod(where(zero, 1, x), { axis: axes, keepdims: true });
   const zeros = sum(zero, { axis: axes, keepdims: true });
-  // With one zero only its own place has a product of others that is not 0; with more there is none.
-  return where(zero, where(eq(zeros, 1), product, 0), where(eq(zeros, 0), div(product, nonzero), 0));
+  // With one zero only its own place has a product of others that is not 0; with more there is none. What is the same for a whole product is
+  // computed once for it: of the passes over x, which are most of the time, six are left.
+  const scaled = (count: number): Tensor => mul(where(eq(zeros, count), product, 0), g); // 0 with another count of zeros
+  return where(zero, scaled(1), div(scaled(0), x));
 }
 
-/** The same as products of n - 1 factors, n^2 of them: its own gradient is right where there are zeros, too. */
+/** The products of all others as products of n - 1 factors, n^2 of them: its own gradient is right where there are zeros, too. */
 function productOfOthersAgain(x: Tensor, axes: readonly number[]): Tensor {
   const kept = x.shape.map((_, i) => i).filter((i) => !axes.includes(i));
   const order = [...kept, ...axes];
@@ -56,7 +57,10 @@ export const prodOp = defineOp({
   forward: ({ x }, out, { axes }) => forward([x], [keptHandle(x, out, axes)]),
   saves: ['x'],
   vjp: (g, { x }, { axes }) => ({
-    x: () => mul((isRecording() ? productOfOthersAgain : productOfOthers)(x, axes), restore(g, x.shape, axes)),
+    x: () => {
+      const spread = restore(g, x.shape, axes);
+      return isRecording() ? mul(productOfOthersAgain(x, axes), spread) : productOfOthers(x, spread, axes);
+    },
   }),
 });
 
