@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest';
-import { conv2d, engine, fromArray, gradients, scope, type Tensor } from '../../src/index.js';
+import { conv2d, engine, fromArray, gradients, ones, scope, type Tensor } from '../../src/index.js';
 import { compareWithLoops as compare, type Problem } from '../helpers/conv-loops.js';
 import { Integers } from '../helpers/integers.js';
 
@@ -136,7 +136,7 @@ test('groups with one input or one output channel, 3 x 3 to 7 x 7, of every widt
   for (const k of [3, 5, 7]) {
     const same = { stride: [1, 1], padding: [k >> 1, k >> 1], dilation: [1, 1] } as const;
     for (let n = 1; n <= 40; n++) {
-      const [images, height, dtype] = [draw.next(1, 3), draw.next(1, 7), draw.next(0, 1) === 0 ? 'f32' : 'f64'] as const;
+      const [images, height, dtype] = [draw.next(1, 6), draw.next(1, 14), draw.next(0, 1) === 0 ? 'f32' : 'f64'] as const;
       expect(compare(draw, { x: [images, 3, height, n], w: [3, 1, k, k], groups: 3, ...same }, dtype)).toBe('');
       expect(compare(draw, { x: [images, 1, height, n], w: [5, 1, k, k], groups: 1, ...same }, dtype)).toBe('');
       expect(compare(draw, { x: [images, 1, 9, n], w: [9, 1, k, k], groups: 1, ...same }, dtype)).toBe(''); // some unfold
@@ -152,4 +152,11 @@ test('groups with one input or one output channel, 3 x 3 to 7 x 7, of every widt
       expect(compare(draw, { x: [2, 1, ...size], w: [1, 1, k, k], groups: 1, ...same }, 'f64')).toBe('');
     }
   }
+});
+
+test.each([3, 5, 7])('rows outside the image are left out of depthwise %i x %i, not multiplied by zero', async (k) => {
+  const weight = new Float32Array(k * k).fill(1);
+  weight[k >> 1] = Infinity; // above the middle: columns that lie outside are zeros
+  const y = await conv2d(ones([5, 1, 9, 11]), fromArray([...weight], [1, 1, k, k]), null, { padding: k >> 1 }).data();
+  for (let i = 0; i < y.length; i++) expect(y[i] === Infinity).toBe(Math.floor(i / 11) % 9 >= k >> 1);
 });

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "kernels/conv/thin_blocks.h"
 #include "kernels/conv/thin_strips.h"
 
 namespace chainrule::CR_ISA {
@@ -204,7 +205,11 @@ template <class T>
 CR_INLINE void thin_product_with(Context& ctx, int64_t k, const ThinProduct<T>& p) {
   if (k == 3) return thin_product_of<3>(ctx, p);
   if (k == 5) return thin_product_of<5>(ctx, p);
-  thin_product_of<7>(ctx, p);
+  if constexpr (kFreeRuns) {
+    thin_product_of<7>(ctx, p);
+  } else {
+    thin_blocks(ctx, p);
+  }
 }
 void thin_product(Context& ctx, int64_t k, const ThinProduct<float>& p) { thin_product_with(ctx, k, p); }
 void thin_product(Context& ctx, int64_t k, const ThinProduct<double>& p) { thin_product_with(ctx, k, p); }

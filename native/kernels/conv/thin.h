@@ -2,7 +2,8 @@
 // Convolutions whose groups have one input or one output channel (depthwise ones, and the first or last layer on grey images), 3 x 3 to
 // 7 x 7, stride 1, results as large as inputs. Each plane is convolved where it lies: a strip of columns goes down the rows of the source,
 // every row being loaded once and added to all the results that it belongs to, which wait in registers. Columns outside the image are
-// zeros shifted in at the edge; nothing is copied and no sum is long enough to be worth packing.
+// zeros shifted in at the edge; nothing is copied and no sum is long enough to be worth packing. 7 x 7 has a way of its own without
+// AVX-512 (thin_blocks.h).
 #include "kernels/conv/geometry.h"
 #include "simd/parallel.h"
 
