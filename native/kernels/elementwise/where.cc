@@ -12,6 +12,14 @@ CR_INLINE IntVec<Vec<T>> mask_lanes(LaneBytes<T> bytes) {
   }
 }
 
+/// condition ? a : b, of whole vectors.
+template <class T>
+CR_INLINE Vec<T> choose(const uint8_t* condition, const T* a, const T* b) {
+  LaneBytes<T> bytes;
+  std::memcpy(&bytes, condition, sizeof bytes);
+  return mask_lanes<T>(bytes) ? load(a) : load(b);
+}
+
 /// condition ? a : b; nothing is computed, so any bits pass unchanged.
 template <class T>
 void where_row(void* y, const void* const* x, int64_t n, const double*, RowHints hints) {
@@ -19,22 +27,16 @@ void where_row(void* y, const void* const* x, int64_t n, const double*, RowHints
   const uint8_t* condition = static_cast<const uint8_t*>(x[0]);
   const T* a = static_cast<const T*>(x[1]);
   const T* b = static_cast<const T*>(x[2]);
-  const bool aligned = to_next_vector(out, 1) == 0;
-  for (int64_t i = 0; i < n; i += kLanes<T>) {
-    LaneBytes<T> bytes = {};
-    if (n - i >= kLanes<T>) {
-      std::memcpy(&bytes, condition + i, sizeof bytes);
-    } else {
-      std::memcpy(&bytes, condition + i, static_cast<size_t>(n - i));
-    }
-    const auto mask = mask_lanes<T>(bytes);
-    const Vec<T> chosen = mask ? load_up_to(a + i, n - i) : load_up_to(b + i, n - i);
-    if (hints.streamed && aligned && n - i >= kLanes<T>) {
-      stream_store(out + i, chosen);
-    } else {
-      store_up_to(out + i, chosen, n - i);
-    }
+  int64_t i = 0;
+  if (hints.streamed && to_next_vector(out, 1) == 0) {
+    for (; i + kLanes<T> <= n; i += kLanes<T>) stream_store(out + i, choose(condition + i, a + i, b + i));
+  } else {
+    for (; i + kLanes<T> <= n; i += kLanes<T>) store(out + i, choose(condition + i, a + i, b + i));
   }
+  if (i == n) return;
+  LaneBytes<T> bytes = {};
+  std::memcpy(&bytes, condition + i, static_cast<size_t>(n - i));
+  store_up_to(out + i, mask_lanes<T>(bytes) ? load_up_to(a + i, n - i) : load_up_to(b + i, n - i), n - i);
 }
 
 template <class T>
