@@ -15,6 +15,7 @@ CR_INLINE V bound(double bound) {
 
 /// min(max(x, low), high); NaN stays NaN. The slope is 1 on the bounds themselves, as PyTorch's clamp has it, and so is NaN's.
 struct Clamp {
+  static constexpr int kParams = 2;
   template <class V>
   CR_INLINE V f(V x, const double* params) {
     const V low = bound<V>(params[0]), high = bound<V>(params[1]);

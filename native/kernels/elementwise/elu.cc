@@ -5,6 +5,7 @@ namespace chainrule::CR_ISA {
 
 /// x above 0, alpha (e^x - 1) below; Clevert et al. 2015, arXiv:1511.07289.
 struct Elu {
+  static constexpr int kParams = 1;
   template <class V>
   CR_INLINE V f(V x, const double* params) {
     return x > V{} ? x : num<V>(params[0]) * expm1(x);

@@ -17,6 +17,7 @@ struct Relu {
 };
 /// x above 0, slope * x below.
 struct LeakyRelu {
+  static constexpr int kParams = 1;
   template <class V>
   CR_INLINE V f(V x, const double* params) {
     return x > V{} ? x : x * num<V>(params[0]);

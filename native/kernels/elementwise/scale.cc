@@ -5,6 +5,7 @@ namespace chainrule::CR_ISA {
 
 /// x times a number.
 struct MulScalar {
+  static constexpr int kParams = 1;
   template <class V>
   CR_INLINE V f(V x, const double* params) {
     return x * num<V>(params[0]);
@@ -12,6 +13,7 @@ struct MulScalar {
 };
 /// x divided by a number: truly divided, not multiplied by a rounded reciprocal.
 struct DivScalar {
+  static constexpr int kParams = 1;
   template <class V>
   CR_INLINE V f(V x, const double* params) {
     return x / num<V>(params[0]);

@@ -5,6 +5,7 @@ namespace chainrule::CR_ISA {
 
 /// log(1 + e^(beta x)) / beta, and x itself where beta x > threshold.
 struct Softplus {
+  static constexpr int kParams = 2;
   template <class V>
   CR_INLINE V f(V x, const double* params) {
     const V beta = num<V>(params[0]), scaled = x * beta;

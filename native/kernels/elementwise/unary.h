@@ -18,14 +18,13 @@ constexpr auto unary_kernels(const char* name, const char* params = "") {
 /// Op::grad in the place of f.
 template <class Op>
 struct GradOf {
+  static constexpr int kParams = kParamsOf<Op>;
   template <class V>
-  CR_INLINE V f(V g, V saved, const double* params) {
-    if constexpr (requires { Op::grad(g, saved, params); }) {
-      return Op::grad(g, saved, params);
-    } else {
-      return Op::grad(g, saved);
-    }
+  CR_INLINE V f(V g, V saved) {
+    return Op::grad(g, saved);
   }
+  template <class V>
+  requires(kParams > 0) CR_INLINE V f(V g, V saved, const double* params) { return Op::grad(g, saved, params); }
 };
 
 /// Registrations of Op::grad for the floating types: inputs g and the tensor that the op saved (x or y).
