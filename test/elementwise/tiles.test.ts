@@ -81,6 +81,32 @@ describe('tiles', () => {
     }
   });
 
+  // Around each length of row at which the way changes; an image's rows begin anywhere in a vector.
+  it.each([1, 3])('repeat a row for all rows of an image (%i threads)', (threads) => {
+    engine.setThreads(threads);
+    for (const [images, height, longest] of [
+      [5, 7, 3073],
+      [2, 203, 100],
+    ] as const) {
+      for (const width of [3, 4, 5, 7, 8, 9, 15, 16, 17, 20, 21, 31, 32, 33, 100, 585, 586, 1535, 1536, 3071, 3072, 3073]) {
+        if (width > longest) continue;
+        scope(() => {
+          const [size, shape] = [images * height * width, [images, height, width]];
+          const values = Float32Array.from({ length: size }, (_, i) => ((i * 7919) % 1009) - 500);
+          const rows = Float32Array.from({ length: images * width }, (_, i) => ((i * 104_729) % 1013) - 500);
+          const own = (i: number): number => rows[Math.floor(i / (height * width)) * width + (i % width)]!;
+          for (const dtype of ['f32', 'f64', 'i32'] as const) {
+            const [x, row] = [fromArray(values, shape).to(dtype), fromArray(rows, [images, 1, width]).to(dtype)];
+            expect([...sub(x, row).dataSync()].findIndex((v, i) => v !== values[i]! - own(i))).toBe(-1);
+            expect([...sub(row, x).dataSync()].findIndex((v, i) => v !== own(i) - values[i]!)).toBe(-1);
+            const one = sub(x, row.slice([[1, 2]])); // the same for all images
+            expect([...one.dataSync()].findIndex((v, i) => v !== values[i]! - rows[width + (i % width)]!)).toBe(-1);
+          }
+        });
+      }
+    }
+  });
+
   it.each([1, 3])('give each row its number again in each image, over several units of work (%i threads)', (threads) => {
     engine.setThreads(threads);
     const [images, height] = [3, 97];

@@ -24,7 +24,7 @@ struct RowHints {
   bool evens = false;           // x[0][2 i] and x[1][2 i] stand for x[0][i] and x[1][i]; only where y is streamed
   bool into_l2 = false;         // rows that stream ask for their operands into L2, not into L1
   int32_t ahead = kAheadBytes;  // how far ahead of them rows that stream ask for operands; 0: they are in the caches
-  const Rows* rows = nullptr;   // what the n elements consist of, if that matters; x[k] that is repeated has a number for each of them
+  const Rows* rows = nullptr;   // what the n elements consist of, if that matters; one input has a number or the same row for each
 };
 
 /// y[i] = f(x[0][i], x[1][i], ...) for i in 0..n-1; contiguous, n >= 1, element types as registered. Values must not depend on how the
@@ -131,14 +131,14 @@ __attribute__((noinline)) void evens_row(T* out, const T* a, const T* b, int64_t
   out[n - 1] = one(n - 1);
 }
 
-/// Rows of which input Number has a number each.
-template <int Number, class Op, class T>
+/// Rows by one loop over all of them; input Other has a number for each, or is one row for all.
+template <int Other, class Op, class T>
 __attribute__((noinline)) void row_by_row(T* y, const void* const* x, int64_t n, const double* params, RowHints hints) {
-  constexpr int other = 1 - Number;
-  const T *rows = static_cast<const T*>(x[other]), *numbers = static_cast<const T*>(x[Number]);
+  constexpr int plain = 1 - Other;
+  const T *rows = static_cast<const T*>(x[plain]), *other = static_cast<const T*>(x[Other]);
   const int64_t ahead = hints.ahead / static_cast<int64_t>(sizeof(T));
-  const auto f = [params](Vec<T> value, Vec<T> number) __attribute__((always_inline)) {
-    return Number == 0 ? apply<Op>(params, number, value) : apply<Op>(params, value, number);
+  const auto f = [params](Vec<T> value, Vec<T> with) __attribute__((always_inline)) {
+    return Other == 0 ? apply<Op>(params, with, value) : apply<Op>(params, value, with);
   };
   const auto stored = [](T * to, Vec<T> v, const T*) __attribute__((always_inline)) { store(to, v); };
   const auto streamed = [ahead](T * to, Vec<T> v, const T* from) __attribute__((always_inline)) {
@@ -146,8 +146,11 @@ __attribute__((noinline)) void row_by_row(T* y, const void* const* x, int64_t n,
     stream_store(to, v);
   };
   const Rows& shape = *hints.rows;
-  if (hints.streamed) return numbered_rows(y, rows, shape.step[other], numbers, shape.step[Number], shape.width, n, f, streamed);
-  numbered_rows(y, rows, shape.step[other], numbers, shape.step[Number], shape.width, n, f, stored);
+  const auto all = [&](auto put) __attribute__((always_inline)) {
+    if ((hints.repeated >> Other & 1) == 0) return repeated_rows(y, rows, other, shape.width, n, f, put);
+    numbered_rows(y, rows, shape.step[plain], other, shape.step[Other], shape.width, n, f, put);
+  };
+  return hints.streamed ? all(streamed) : all(stored);
 }
 
 /// Row function of an op whose inputs and output are all T.
@@ -155,7 +158,7 @@ template <class Op, int Inputs, class T>
 void same_type_row(void* y, const void* const* x, int64_t n, const double* params, RowHints hints) {
   T* out = static_cast<T*>(y);
   if constexpr (Inputs == 2 && sizeof(T) >= 4) {
-    if (hints.rows != nullptr && (hints.repeated & 1) != 0) return row_by_row<0, Op>(out, x, n, params, hints);
+    if (hints.rows != nullptr && hints.rows->other == 0) return row_by_row<0, Op>(out, x, n, params, hints);
     if (hints.rows != nullptr) return row_by_row<1, Op>(out, x, n, params, hints);
   }
   if constexpr (Inputs == 2 && kEvensWhereTheyLie) {
