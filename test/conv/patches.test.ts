@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest';
+import { conv2d, gradients, randn, scope, sin, type Tensor } from '../../src/index.js';
+import { bytes } from '../helpers/calls.js';
 import { compareWithLoops as compare, type Problem } from '../helpers/conv-loops.js';
+import { toTensor } from '../helpers/draw.js';
 import { Integers } from '../helpers/integers.js';
+import { lay, placements, type Placement } from '../helpers/layouts.js';
 
 /** Windows of `kernel` side by side, `count` of them along each axis, with `rest` pixels beyond the last ones. */
 function patches(draw: Integers, kernel: readonly [number, number], count: readonly [number, number]): Problem {
@@ -38,5 +42,46 @@ test('a window that is the whole image, whatever the stride', () => {
       groups: 1,
     };
     expect(compare(draw, p, draw.next(0, 2) === 0 ? 'f64' : 'f32')).toBe('');
+  }
+});
+
+/** Bits of a convolution over the whole image and of its gradients, with its inputs at a placement (null: where they are made). */
+function bitsOf(
+  shapes: readonly (readonly number[])[],
+  values: readonly Float64Array[],
+  dtype: 'f32' | 'f64',
+  placement: Placement | null,
+): string[] {
+  return scope(() => {
+    const inputs = shapes.map((shape, i) => {
+      const drawn = { shape, data: values[i] ?? new Float64Array(0), dtype };
+      return placement === null ? toTensor(drawn, dtype) : lay(drawn, placement).tensor;
+    });
+    for (const one of inputs) one.requiresGrad = true;
+    const [x, w, b] = inputs as [Tensor, Tensor, Tensor];
+    const y = conv2d(x, w, b);
+    return [y, ...gradients([y], inputs, { gradients: [sin(y.detach())] })].map((one) => bytes(one).toString('hex'));
+  });
+}
+
+// With one channel in the result, or one image, the product is that of a matrix and a vector, whose order of additions is another where the matrix lies otherwise.
+test.each(['f32', 'f64'] as const)('a window that is the whole image gives the same bits wherever its inputs lie, in %s', (dtype) => {
+  const draw = new Integers(33);
+  for (let i = 0; i < 30; i++) {
+    const [images, outputs] =
+      [
+        [draw.next(2, 70), 1],
+        [1, draw.next(2, 70)],
+        [1, 1],
+      ][i % 3] ?? [];
+    const kernel = [draw.next(1, 5), draw.next(2, 40)];
+    const channels = draw.next(1, 9);
+    const shapes = [[images ?? 1, channels, ...kernel], [outputs ?? 1, channels, ...kernel], [outputs ?? 1]];
+    const values = shapes.map((shape) => scope(() => Float64Array.from(randn(shape).dataSync() as Float32Array)));
+    const want = bitsOf(shapes, values, dtype, null);
+    for (const placement of Object.keys(placements) as Placement[])
+      expect({ shapes, placement, same: bitsOf(shapes, values, dtype, placement).map((bits, k) => bits === want[k]) }).toMatchObject({
+        same: [true, true, true, true],
+      });
   }
 });

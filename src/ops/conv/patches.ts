@@ -30,6 +30,8 @@ export function patchProduct(x: Tensor, weight: Tensor, bias: Tensor | null, y: 
   const inside = narrow(narrow(x, 2, 0, height * kernelH), 3, 0, width * kernelW);
   const windows = permute(reshape(inside, [images, depth, height, kernelH, width, kernelW]), [0, 2, 4, 1, 3, 5]);
   const size = depth * kernelH * kernelW;
-  const rows = linear(reshape(windows, [images * height * width, size]), reshape(weight, [channels, size]), bias);
-  return contiguous(permute(reshape(rows, [images, height, width, channels]), [0, 3, 1, 2]));
+  // Row-major, although linear takes any layout: with one window or one channel it is a product with a vector, and the order of its additions depends on the layout.
+  const [rows, filters] = [contiguous(reshape(windows, [images * height * width, size])), contiguous(reshape(weight, [channels, size]))];
+  const results = linear(rows, filters, bias);
+  return contiguous(permute(reshape(results, [images, height, width, channels]), [0, 3, 1, 2]));
 }
