@@ -18,4 +18,20 @@ CR_INLINE B low_bytes(I v) {
   }
 }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+/// Masks (0 or -1 in each lane) of as many vectors as a lane has bytes, as one vector of bytes.
+CR_INLINE Vec<int8_t> joined_masks(const VI* m) {
+  const __m256i low = _mm256_packs_epi32((__m256i)m[0], (__m256i)m[1]), high = _mm256_packs_epi32((__m256i)m[2], (__m256i)m[3]);
+  return (Vec<int8_t>)_mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+CR_INLINE Vec<int8_t> joined_masks(const VL* m) {
+  VI halves[4];
+  for (int k = 0; k < 4; ++k) {
+    const __m256 both = _mm256_shuffle_ps((__m256)m[2 * k], (__m256)m[2 * k + 1], 0x88);
+    halves[k] = (VI)_mm256_permute4x64_epi64(_mm256_castps_si256(both), 0xd8);
+  }
+  return joined_masks(halves);
+}
+#endif
+
 }  // namespace chainrule::CR_ISA

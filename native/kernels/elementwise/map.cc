@@ -48,7 +48,7 @@ CR_INLINE void pack_pair(const Map<N>& map, const Cursor<N>& cursor, Tiles<N>& t
 /// Whether operand n is a number along each row that the row function takes as such.
 template <int N>
 bool takes_number(const Map<N>& map, int n) {
-  return map.reads == Reads::hinted && map.steps[n][map.last] == 0;
+  return map.reads != Reads::packed && map.steps[n][map.last] == 0;
 }
 
 /// Whether operand n is the same row again and again, of a length for which that matters.

@@ -31,8 +31,8 @@ struct RowHints {
 /// elements are cut into rows.
 using RowFn = void (*)(void* y, const void* const* x, int64_t n, const double* params, RowHints hints);
 
-/// How a row function reads its inputs: only packed, or by its hints as well.
-enum class Reads : uint8_t { packed, hinted };
+/// How a row function reads its inputs: only packed, or a number for all as well, or by any of its hints.
+enum class Reads : uint8_t { packed, numbers, hinted };
 
 /// Runs `row` over out[0] and up to three inputs broadcast to its shape. Operands that are not contiguous go through tiles in L1.
 void map_rows(Context& ctx, const Args& args, RowFn row, Reads reads = Reads::packed);

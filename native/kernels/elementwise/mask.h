@@ -15,15 +15,34 @@ CR_INLINE LaneBytes<T> mask_bytes(IntVec<Vec<T>> mask) {
   return low_bytes<LaneBytes<T>>(mask) & 1;
 }
 
+// Whether as many vectors as make one of bytes go together. With AVX2 comparisons, a number not spread over tiles, take 0.4 to 0.9 of the
+// time.
+inline constexpr bool kJoinedMasks = kVecBytes == 32;
+
 template <class Op, int Inputs, class T>
-void mask_row(void* y, const void* const* x, int64_t n, const double*, RowHints) {
+void mask_row(void* y, const void* const* x, int64_t n, const double*, RowHints hints) {
   uint8_t* out = static_cast<uint8_t*>(y);
-  const T* a = static_cast<const T*>(x[0]);
-  const T* b = static_cast<const T*>(x[Inputs > 1 ? 1 : 0]);
-  for (int64_t i = 0; i < n; i += kLanes<T>) {
-    LaneBytes<T> bytes;
-    if constexpr (Inputs == 1) bytes = mask_bytes<T>(Op::f(load_up_to(a + i, n - i)));
-    if constexpr (Inputs == 2) bytes = mask_bytes<T>(Op::f(load_up_to(a + i, n - i), load_up_to(b + i, n - i)));
+  const T *a = static_cast<const T*>(x[0]), *b = static_cast<const T*>(x[Inputs - 1]);
+  const int64_t a_step = step_of<T>(hints, 0), b_step = step_of<T>(hints, Inputs - 1);
+  const auto next = [&](int64_t count) __attribute__((always_inline)) {
+    IntVec<Vec<T>> mask;
+    if constexpr (Inputs == 1) mask = Op::f(load_up_to(a, count));
+    if constexpr (Inputs == 2) mask = Op::f(load_up_to(a, count), load_up_to(b, count));
+    a += a_step;
+    b += b_step;
+    return mask;
+  };
+  int64_t i = 0;
+  if constexpr (kJoinedMasks && sizeof(T) > 1) {
+    for (; i + kLanes<uint8_t> <= n; i += kLanes<uint8_t>) {
+      IntVec<Vec<T>> masks[sizeof(T)];
+#pragma GCC unroll 8
+      for (auto& mask : masks) mask = next(kLanes<T>);
+      store(out + i, joined_masks(masks) & 1);
+    }
+  }
+  for (; i < n; i += kLanes<T>) {
+    const LaneBytes<T> bytes = mask_bytes<T>(next(n - i));
     if (n - i >= kLanes<T>) {
       std::memcpy(out + i, &bytes, sizeof bytes);
     } else {
@@ -34,7 +53,7 @@ void mask_row(void* y, const void* const* x, int64_t n, const double*, RowHints)
 
 template <class Op, int Inputs, class T>
 void run_mask(Context& ctx, const Args& args) {
-  map_rows(ctx, args, &mask_row<Op, Inputs, Stored<T>>);
+  map_rows(ctx, args, &mask_row<Op, Inputs, Stored<T>>, Reads::numbers);
 }
 
 template <class Op, int Inputs, class... T>
