@@ -24,12 +24,23 @@ export function repeat(x: Tensor, reps: readonly number[]): Tensor {
     if (!Number.isInteger(n) || n < 0) throw new ArgumentError('repeat', `reps ${formatShape(reps)} must hold whole numbers >= 0`);
   }
   return scope(() => {
+    const counts = reps.slice(lead);
+    const many = counts.filter((n) => n !== 1).length;
+    if (many > 1 && reps.length + many <= maxRank) return repeatAxes(x, reps.slice(0, lead), counts);
     let y = expand(x, [...reps.slice(0, lead), ...x.shape]);
-    reps.slice(lead).forEach((n, i) => {
+    counts.forEach((n, i) => {
       if (n !== 1) y = repeatAxis(y, lead + i, n);
     });
     return y.storage === x.storage ? clone(y) : y;
   }, 'repeat()');
+}
+
+/** x counts[d] times along each axis, by one copy of a view that has an axis more for each that is repeated. */
+function repeatAxes(x: Tensor, front: readonly number[], counts: readonly number[]): Tensor {
+  const split = counts.reduceRight((y, n, d) => (n === 1 ? y : unsqueeze(y, d)), x);
+  const wide = x.shape.flatMap((m, d) => (counts[d] === 1 ? [m] : [counts[d] ?? 1, m]));
+  const y = reshape(expand(split, [...front, ...wide]), [...front, ...x.shape.map((m, d) => m * (counts[d] ?? 1))]);
+  return y.storage === x.storage ? clone(y) : y;
 }
 
 /** x n times along one axis. */
