@@ -21,6 +21,9 @@ struct GatherUnits {
 };
 
 inline constexpr int64_t kFewestUnits = 16;
+/// Each unit of some of the channels in chunks packs all taps of its window anew, a tenth of the work: they are cut only where workers
+/// would have fewer units than this each.
+inline constexpr int64_t kChunkUnitsEach = 2;
 
 /// `work`: multiply-adds of one group of one image.
 template <class T>
@@ -31,8 +34,8 @@ CR_INLINE GatherUnits gather_units(Context& ctx, const Windows& windows, int64_t
   const int64_t each = work * images / max_of(1, cuts);  // of one group of a window
   u.groups_each = max_of(1, min_of(min_of(groups, kUnitWork / 8 / max_of(1, each)), ceil_div(cuts * groups, kFewestUnits)));
   u.group_parts = ceil_div(groups, u.groups_each);
-  const int64_t wanted =
-      chunks && worker_count(ctx) == 1 ? 1 : min_of(ceil_div(kFewestUnits, max_of(1, cuts * u.group_parts)), each / kUnitWork + 1);
+  const int64_t workers = worker_count(ctx), fewest = !chunks ? kFewestUnits : workers == 1 ? 1 : kChunkUnitsEach * workers;
+  const int64_t wanted = min_of(ceil_div(fewest, max_of(1, cuts * u.group_parts)), each / kUnitWork + 1);
   u.channels_each = ceil_div(u.channels, min_of(wanted, u.channels));
   const int64_t whole = few ? kPixelRows : chunks ? kTileRows : 1;
   u.channels_each = ceil_div(u.channels_each, whole) * whole;
