@@ -60,6 +60,8 @@ CR_INLINE bool with_end(int64_t bytes, Body body) {
     body(uint64_t{});
   } else if (kVecBytes == 16 || bytes <= 32) {
     body(typename VecType<uint64_t, 16>::type{});
+  } else if (bytes <= 64) {
+    body(typename VecType < uint64_t, kVecBytes < 32 ? 16 : 32 > ::type{});
   } else {
     body(VB{});
   }
@@ -81,7 +83,7 @@ CR_INLINE void gather_rows(Context& ctx, const Gather<T, I>& g) {
         copy_ends<decltype(word)>(reinterpret_cast<char*>(g.y + r * sy[0]), reinterpret_cast<const char*>(source(r)), bytes);
       }
     };
-    if (kVecBytes < 64 && !stream && g.size * bytes <= kNearTable && with_end(bytes, copy_all)) return;
+    if (!stream && g.size * bytes <= kNearTable && with_end(bytes, copy_all)) return;
     for (int64_t r = begin; r < end; ++r) {
       copy_row(g.y + r * sy[0], source(r), ahead && r + kRowsAhead < end ? source(r + kRowsAhead) : nullptr, n, stream);
     }
