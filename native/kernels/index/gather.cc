@@ -53,6 +53,7 @@ CR_INLINE void copy_row(T* to, const T* from, const T* next, int64_t n, bool str
 /// body(w) with a word w of which copy_ends makes a run of so many bytes; false where there is none.
 template <class Body>
 CR_INLINE bool with_end(int64_t bytes, Body body) {
+  constexpr int kMiddle = kVecBytes < 32 ? 16 : 32;
   if (bytes < 4 || bytes > 2 * kVecBytes) return false;
   if (bytes <= 8) {
     body(uint32_t{});
@@ -61,7 +62,7 @@ CR_INLINE bool with_end(int64_t bytes, Body body) {
   } else if (kVecBytes == 16 || bytes <= 32) {
     body(typename VecType<uint64_t, 16>::type{});
   } else if (bytes <= 64) {
-    body(typename VecType < uint64_t, kVecBytes < 32 ? 16 : 32 > ::type{});
+    body(typename VecType<uint64_t, kMiddle>::type{});
   } else {
     body(VB{});
   }
